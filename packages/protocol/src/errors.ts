@@ -1,0 +1,60 @@
+/** One row per failure a user can meet. `status` is the HTTP answer; `retryable` says whether the same request may succeed later. */
+export const ERRORS = {
+  token_missing: { status: 401, retryable: false, message: 'A token is needed: connect with auth.token' },
+  token_invalid: { status: 401, retryable: false, message: 'The token is not valid here' },
+  token_expired: {
+    status: 401,
+    retryable: false,
+    message: 'The token has expired: connect with a fresh one',
+  },
+  api_key_invalid: {
+    status: 401,
+    retryable: false,
+    message: 'Send a valid API key as "Authorization: Bearer …"',
+  },
+  forbidden: { status: 403, retryable: false, message: 'The token does not allow this' },
+  invalid_payload: { status: 400, retryable: false, message: 'The payload does not have the expected shape' },
+  unknown_event: { status: 404, retryable: false, message: 'No handler takes this event' },
+  not_found: { status: 404, retryable: false, message: 'There is nothing at this address' },
+  not_joined: { status: 409, retryable: false, message: 'Join the room first' },
+  payload_too_large: { status: 413, retryable: false, message: 'The payload is larger than the limit' },
+  unavailable: {
+    status: 503,
+    retryable: true,
+    message: 'The cluster cannot take this now: try again shortly',
+  },
+  internal: { status: 500, retryable: false, message: 'Something went wrong on our side' },
+} as const satisfies Record<string, { status: number; retryable: boolean; message: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What a client or backend is told of a failure: in an ack, in `connect_error.data`, in a problem document. */
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  retryable: boolean;
+}
+
+/** The one error of the house. `cause` stays inside; code, message and retryable go out. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string = ERRORS[code].message, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'AppError';
+    this.code = code;
+  }
+
+  /** Anything that was thrown, as an AppError; what is not one becomes `internal` with the original as cause. */
+  static from(thrown: unknown): AppError {
+    return thrown instanceof AppError ? thrown : new AppError('internal', undefined, { cause: thrown });
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  toWire(): WireError {
+    return { code: this.code, message: this.message, retryable: ERRORS[this.code].retryable };
+  }
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { defineEvent } from './event.ts';
+import { LIMITS } from './limits.ts';
+import { eventName, roomName } from './names.ts';
+
+/** A position in a room's log; a room that nobody published to is at `{epoch: "", offset: 0}`. */
+const position = z.object({ epoch: z.string(), offset: z.int().min(0) });
+
+const joinRequest = z.strictObject({
+  room: roomName,
+  since: position.optional(),
+  replay: z.int().min(1).max(500).optional(),
+  presence: z.boolean().optional(),
+});
+
+const joinedRoom = z.object({
+  room: z.string(),
+  epoch: z.string(),
+  offset: z.int(),
+  recovered: z.boolean(),
+  events: z.array(z.unknown()),
+});
+
+const refusedRoom = z.object({
+  room: z.string(),
+  error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }),
+});
+
+/** Join one room, or up to 50 with an answer each. */
+export const roomJoin = defineEvent('room:join', {
+  payload: z.union([
+    joinRequest,
+    z.strictObject({ rooms: z.array(joinRequest).min(1).max(LIMITS.roomsPerRequest) }),
+  ]),
+  ack: z.union([joinedRoom, z.object({ rooms: z.array(z.union([joinedRoom, refusedRoom])) })]),
+});
+
+export const roomLeave = defineEvent('room:leave', {
+  payload: z.strictObject({ room: roomName }),
+  ack: z.object({}),
+});
+
+/** Publish to a room; the sender hears it too when it is a member. */
+export const roomPublish = defineEvent('room:publish', {
+  payload: z.strictObject({
+    room: roomName,
+    event: eventName,
+    data: z.unknown(),
+    id: z.string().min(1).max(LIMITS.idLength).optional(),
+  }),
+  ack: z.object({ epoch: z.string(), offset: z.int().nullable(), duplicate: z.boolean() }),
+});
+
+/** Tell the other members something that may be lost: typing, cursors. The sender does not hear it. */
+export const roomSignal = defineEvent('room:signal', {
+  payload: z.strictObject({ room: roomName, event: eventName, data: z.unknown() }),
+  ack: z.object({}),
+});
+
+/** What stands beside the data of every event that a gateway tells: `socket.on(name, (data, meta) => …)`. */
+export interface EventMeta {
+  room: string;
+  /** The publisher's id, or one that the cluster made. */
+  id: string;
+  /** When the cluster took it, in ms since 1970. */
+  at: number;
+  /** The user (`sub`) whose socket sent it; absent when a backend did. */
+  from?: string;
+  /** Position in the room's log; absent for what is not logged. */
+  epoch?: string;
+  offset?: number;
+}

@@ -1,0 +1,26 @@
+export { AppError, ERRORS, type ErrorCode, type WireError } from './errors.ts';
+export { type AckResult, defineEvent, type EventDefinition } from './event.ts';
+export { type EventMeta, roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
+export {
+  type ClusterResponse,
+  clusterResponse,
+  type NodeReport,
+  nodeReport,
+  type Problem,
+  type PublishRequest,
+  type PublishResponse,
+  problem,
+  publishRequest,
+  publishResponse,
+} from './http.ts';
+export { LIMITS } from './limits.ts';
+export { eventName, isReservedBySocketIo, namespaceName, nodeId, roomName } from './names.ts';
+export {
+  everyRoom,
+  isAllowed,
+  matchesPattern,
+  ROOM_ACTIONS,
+  type RoomAction,
+  type TokenClaims,
+  tokenClaims,
+} from './permissions.ts';

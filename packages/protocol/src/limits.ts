@@ -1,0 +1,15 @@
+/** Limits of the contract: the same at the socket, over HTTP and on Redis. */
+export const LIMITS = {
+  /** Longest room name. */
+  roomBytes: 200,
+  /** Rooms in one `room:join` or one publish. */
+  roomsPerRequest: 50,
+  /** Longest application event name, in characters. */
+  eventNameLength: 128,
+  /** Largest `data` of one logged event, as JSON. */
+  eventBytes: 64 * 1024,
+  /** Longest idempotency id, in characters. */
+  idLength: 128,
+  /** Longest node id, in characters; it stands at the end of every session id. */
+  nodeIdLength: 63,
+} as const;

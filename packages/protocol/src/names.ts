@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+
+/** Names that stock clients and servers use themselves: a packet with one of them cuts a client off. */
+const RESERVED_BY_SOCKET_IO = [
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+] as const;
+
+/** Names of the two tables of the socket contract. */
+const CONTRACT_EVENTS = [
+  'room:join',
+  'room:leave',
+  'room:publish',
+  'room:signal',
+  'user:send',
+  'presence:list',
+  'token:refresh',
+  'room:skip',
+  'room:reset',
+  'room:joined',
+  'room:left',
+  'presence:changed',
+  'presence:state',
+  'session:expiring',
+  'session:closing',
+] as const;
+
+const forbiddenEventNames: ReadonlySet<string> = new Set([...RESERVED_BY_SOCKET_IO, ...CONTRACT_EVENTS]);
+const socketIoNames: ReadonlySet<string> = new Set(RESERVED_BY_SOCKET_IO);
+
+/** Whether a packet with this event name would break a stock client or server. */
+export const isReservedBySocketIo = (name: string): boolean => socketIoNames.has(name);
+
+/** A segment starts every room name with a colon behind it, so a socket id is never a room name. */
+const ROOM = /^[a-z][a-z0-9-]*(:[A-Za-z0-9_-]{1,64}){1,3}$/;
+
+/** `project:42`, `public:lobby`; at most 200 bytes. */
+export const roomName = z
+  .string()
+  .max(LIMITS.roomBytes)
+  .regex(
+    ROOM,
+    'a room name looks like "project:42": lower-case kind, a colon, up to three parts of A-Z a-z 0-9 _ -',
+  );
+
+/** `task:created`; 1 to 128 characters, none of the names that Socket.IO or the contract uses. */
+export const eventName = z
+  .string()
+  .max(LIMITS.eventNameLength)
+  .regex(
+    /^[A-Za-z0-9][\w.:-]*$/,
+    'an event name looks like "task:created": letters, digits, and _ . : - after the first',
+  )
+  .refine((name) => !forbiddenEventNames.has(name), 'this event name belongs to the protocol');
+
+export const namespaceName = z
+  .string()
+  .max(64)
+  .regex(/^\/[a-z0-9-]*$/, 'a namespace looks like "/" or "/chat"');
+
+/** A node's id: it ends every session id, and the load balancer routes by it. */
+export const nodeId = z
+  .string()
+  .max(LIMITS.nodeIdLength)
+  .regex(/^[a-z0-9-]+$/, 'a node id has lower-case letters, digits and dashes only');

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+export const ROOM_ACTIONS = ['join', 'publish', 'signal', 'presence'] as const;
+export type RoomAction = (typeof ROOM_ACTIONS)[number];
+
+/** `project:*` (one segment each), `project:**` (the rest), `**` (every room). */
+const roomPattern = z
+  .string()
+  .max(200)
+  .regex(
+    /^(\*\*|(\*|[a-z][a-z0-9-]*)(:(\*|[A-Za-z0-9_-]{1,64})){0,3}(:\*\*)?)$/,
+    'a room pattern looks like "project:*" or "project:**"',
+  );
+
+/** An action, where `publish` may be narrowed to event names: `publish message:*`. */
+const grant = z.string().refine((text) => {
+  const [action, events, ...rest] = text.split(' ');
+  if (rest.length > 0 || !ROOM_ACTIONS.some((known) => known === action)) return false;
+  return events === undefined || (action === 'publish' && /^[\w.:*-]{1,128}$/.test(events));
+}, 'an action is join, publish, signal, presence, or "publish <event pattern>"');
+
+/** The claims of a socket's token. Times in seconds since 1970. */
+export const tokenClaims = z.object({
+  sub: z.string().min(1).max(256),
+  exp: z.number(),
+  iat: z.number().optional(),
+  jti: z.string().max(256).optional(),
+  namespaces: z.array(z.string()).default(['/']),
+  rooms: z.record(roomPattern, z.array(grant)).default({}),
+  info: z.record(z.string(), z.unknown()).optional(),
+});
+export type TokenClaims = z.infer<typeof tokenClaims>;
+
+/** Whether `name` matches a pattern of colon-separated segments: `*` is one segment, a last `**` the rest. */
+export const matchesPattern = (pattern: string, name: string): boolean => {
+  const wanted = pattern.split(':');
+  const given = name.split(':');
+  for (const [i, segment] of wanted.entries()) {
+    if (segment === '**' && i === wanted.length - 1) return given.length > i;
+    if (given[i] === undefined || (segment !== '*' && segment !== given[i])) return false;
+  }
+  return wanted.length === given.length;
+};
+
+/** Whether the claims allow an action in a room; `event` narrows `publish`. Grants add up, there is no deny. */
+export const isAllowed = (
+  rooms: TokenClaims['rooms'],
+  request: { room: string; action: RoomAction; event?: string },
+): boolean =>
+  Object.entries(rooms).some(
+    ([pattern, grants]) =>
+      matchesPattern(pattern, request.room) &&
+      grants.some((text) => {
+        const [action, events] = text.split(' ');
+        if (action !== request.action) return false;
+        return events === undefined || (request.event !== undefined && matchesPattern(events, request.event));
+      }),
+  );
+
+/** The token of someone who may do everything, for local use and tests. */
+export const everyRoom: TokenClaims['rooms'] = { '**': [...ROOM_ACTIONS] };
