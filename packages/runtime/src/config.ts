@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { z } from 'zod';
+
+/** A value that prints as `[redacted]` wherever it ends up; only `reveal()` gives it. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[redacted]';
+  }
+
+  toJSON(): string {
+    return '[redacted]';
+  }
+
+  [inspect.custom](): string {
+    return '[redacted]';
+  }
+}
+
+/** Bad configuration: every problem in one message. A process that meets it exits with 78 (EX_CONFIG). */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** What a process needs to know of one setting to document it. */
+export interface SettingRow {
+  name: string;
+  description: string;
+  default: string;
+  secret: boolean;
+}
+
+/** A comma-separated list; white space around the items is ignored. */
+export const commaList = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+/** A number in decimal digits with an inclusive range. */
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'expected a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+
+/** `true` or `false` (also `on`/`off`, `1`/`0`, `yes`/`no`). */
+export const flag = z.stringbool({ error: 'expected true or false' });
+
+/** A secret of at least `minLength` characters. `NAME_FILE` gives the path of a file that holds it. */
+export const secret = (minLength: number) =>
+  z
+    .string()
+    .min(minLength, `expected at least ${minLength} characters`)
+    .transform((text) => new Secret(text))
+    .meta({ secret: true });
+
+const isSecret = (field: z.ZodType): boolean => {
+  if (field.meta()?..secret === true) return true;
+  const inner = field instanceof z.ZodOptional || field instanceof z.ZodDefault ? field.unwrap() : undefined;
+  return inner instanceof z.ZodType && isSecret(inner);
+};
+
+/** Levenshtein distance, to name the setting that a typing mistake meant. */
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, charA] of [...a].entries()) {
+    const next = [i + 1];
+    for (const [j, charB] of [...b].entries()) {
+      next.push(
+        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (charA === charB ? 0 : 1)),
+      );
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+};
+
+const nearest = (name: string, known: readonly string[]): string | undefined =>
+  known
+    .map((candidate) => ({ candidate, far: distance(name, candidate) }))
+    .filter(({ far }) => far <= 3)
+    .sort((a, b) => a.far - b.far)[0]?.candidate;
+
+const readSecretFile = (path: string): { text: string } | { problem: string } => {
+  try {
+    return { text: readFileSync(path, 'utf8').trim() };
+  } catch (cause) {
+    return {
+      problem: `cannot read ${path} (${cause instanceof Error && 'code' in cause ? cause.code : 'unknown'})`,
+    };
+  }
+};
+
+/**
+ * Reads flat settings from the environment. An empty variable counts as unset, secrets may come from `NAME_FILE`,
+ * unknown names with the prefix `FANFARE_` become warnings. Throws a `ConfigError` that lists every problem.
+ */
+export function parseEnv<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  env: Env,
+): { settings: z.output<z.ZodObject<Shape>>; warnings: string[] } {
+  const problems: string[] = [];
+  const given: Record<string, string> = {};
+  const known = Object.keys(schema.shape);
+  const fileNames = new Set<string>();
+
+  for (const [name, field] of Object.entries(schema.shape)) {
+    const value = env[name];
+    if (value !== undefined && value !== '') given[name] = value;
+    if (!(field instanceof z.ZodType) || !isSecret(field)) continue;
+    fileNames.add(`${name}_FILE`);
+    const path = env[`${name}_FILE`];
+    if (path === undefined || path === '') continue;
+    const file = readSecretFile(path);
+    if (name in given) problems.push(`${name} and ${name}_FILE are both set: keep one`);
+    else if ('text' in file) given[name] = file.text;
+    else problems.push(`${name}_FILE: ${file.problem}`);
+  }
+
+  const result = schema.safeParse(given);
+  for (const issue of result.error?.issues ?? []) {
+    const name = String(issue.path[0] ?? '');
+    const field = schema.shape[name];
+    if (problems.some((text) => text.startsWith(`${name}_FILE`))) continue;
+    if (!(name in given)) problems.push(`${name} is not set`);
+    else if (field instanceof z.ZodType && isSecret(field)) problems.push(`${name}: ${issue.message}`);
+    else problems.push(`${name}: ${issue.message}, got "${given[name]}"`);
+  }
+  if (problems.length > 0 || !result.success) throw new ConfigError(problems);
+
+  const warnings = Object.keys(env)
+    .filter((name) => name.startsWith('FANFARE_') && !known.includes(name) && !fileNames.has(name))
+    .map((name) => {
+      const meant = nearest(name, known);
+      return `${name} is not a setting of this process${meant === undefined ? '' : `: did you mean ${meant}?`}`;
+    });
+  return { settings: result.data, warnings };
+}
+
+/** The settings of a schema as rows of a table, in the order of the schema. */
+export function settingRows(schema: z.ZodObject): SettingRow[] {
+  return Object.entries(schema.shape).map(([name, field]) => {
+    if (!(field instanceof z.ZodType)) throw new TypeError(`${name} is not a zod schema`);
+    const fallback = field instanceof z.ZodDefault ? field.def.defaultValue : undefined;
+    return {
+      name,
+      description: field.description ?? '',
+      default: fallback === undefined ? '' : String(fallback),
+      secret: isSecret(field),
+    };
+  });
+}

@@ -1,0 +1,16 @@
+export {
+  ConfigError,
+  commaList,
+  type Env,
+  flag,
+  parseEnv,
+  Secret,
+  type SettingRow,
+  secret,
+  settingRows,
+  wholeNumber,
+} from './config.ts';
+export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
+export { createRegistry, metricsText } from './metrics.ts';
+export { createOpsServer, listenOn, type OpsServer } from './ops-server.ts';
+export { runMain, type Service, StartError } from './run-service.ts';
