@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBinary, REDIS } from './binaries.ts';
+import { eventually, within } from './eventually.ts';
+import { ManagedProcess, type ProcessOptions } from './managed-process.ts';
+import { freePort } from './ports.ts';
+
+export interface RedisOptions extends Pick<ProcessOptions, 'detached' | 'onLine'> {
+  /** Default: a free one. */
+  port?: number;
+  /** Folder of its data, kept when it stops; default: a private one that goes with the server. */
+  dir?: string;
+  /** Further arguments such as `['--appendonly', 'yes']`; without them nothing is written to disk. */
+  args?: readonly string[];
+}
+
+/** A real redis-server (or valkey-server) on 127.0.0.1. */
+export class RedisServer implements AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  readonly #options: RedisOptions;
+  readonly #dir: string;
+  #process: ManagedProcess;
+
+  static async start(options: RedisOptions = {}): Promise<RedisServer> {
+    const port = options.port ?? (await freePort());
+    const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'fanfare-redis-')));
+    try {
+      return new RedisServer(options, { port, dir, process: await run(options, port, dir) });
+    } catch (error) {
+      if (!options.dir) await rm(dir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: RedisOptions,
+    started: { port: number; dir: string; process: ManagedProcess },
+  ) {
+    this.#options = options;
+    this.port = started.port;
+    this.url = `redis://127.0.0.1:${started.port}`;
+    this.#dir = started.dir;
+    this.#process = started.process;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get process(): ManagedProcess {
+    return this.#process;
+  }
+
+  /** Sends a signal without waiting. Default SIGKILL. */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#process.kill(signal);
+  }
+
+  /** Ends it; `restart()` brings it back on the same port. */
+  async stop(): Promise<void> {
+    await this.#process.stop();
+  }
+
+  /** A new process with the same port, folder and arguments; ends the old one first when it still runs. */
+  async restart(): Promise<void> {
+    await this.#process.stop();
+    this.#process = await run(this.#options, this.port, this.#dir);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stop();
+    if (!this.#options.dir) await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+const run = async (options: RedisOptions, port: number, dir: string): Promise<ManagedProcess> => {
+  const { args = [], detached, onLine } = options;
+  const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
+  const server = await ManagedProcess.start({
+    command: await findBinary(REDIS),
+    args: [...fixed, '--save', '', '--appendonly', 'no', ...args],
+    ...(detached !== undefined && { detached }),
+    ...(onLine && { onLine }),
+  });
+  try {
+    await server.untilReady(eventually(() => assertAnswers(port, server.pid), { timeoutMs: 10_000 }));
+  } catch (error) {
+    await server.stop('SIGKILL');
+    throw error;
+  }
+  return server;
+};
+
+/** Asks for the process id: another server on the same port must not pass for this one. */
+const assertAnswers = async (port: number, pid: number): Promise<void> => {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    socket.setEncoding('utf8').write('INFO server\r\n');
+    const [reply] = await within(once(socket, 'data'), 1_000, () => new Error('no answer'));
+    const text = String(reply);
+    const other = /process_id:(\d+)/.exec(text)?.[1];
+    if (other === undefined ? !/^-(NOAUTH|NOPERM)/.test(text) : other !== String(pid)) throw new Error(text);
+  } finally {
+    socket.destroy();
+  }
+};
