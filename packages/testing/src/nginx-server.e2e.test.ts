@@ -34,6 +34,13 @@ test('it serves as soon as it is started and frees its port when it stops', asyn
   expect(await isPortFree(port)).toBe(true);
 });
 
+test('a configuration that stays in the foreground by itself is served too', async () => {
+  const port = await freePort();
+  await using folder = await folderWith(`daemon off;${configuration(port)}`);
+  await using _nginx = await NginxServer.start(folder);
+  expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+});
+
 test('a wrong configuration fails with what nginx says of it', async () => {
   await using folder = await folderWith('pid nginx.pid; events {} nonsense;');
   await expect(NginxServer.start(folder)).rejects.toThrow(/unknown directive "nonsense"/);

@@ -5,7 +5,7 @@ import { eventually } from './eventually.ts';
 import { ManagedProcess, type ProcessOptions } from './managed-process.ts';
 
 export interface NginxOptions extends Pick<ProcessOptions, 'detached' | 'onLine'> {
-  /** nginx's prefix: holds `nginx.conf` and all that it includes. The configuration must set `pid`. */
+  /** nginx's prefix: holds `nginx.conf` and all that it includes. The configuration has to set `pid`. */
   dir: string;
 }
 
@@ -17,11 +17,12 @@ export class NginxServer implements AsyncDisposable {
   static async start(options: NginxOptions): Promise<NginxServer> {
     const { dir, detached, onLine } = options;
     const command = await findBinary(NGINX);
-    const files = ['-p', dir, '-c', resolve(dir, 'nginx.conf')];
-    const pidFile = resolve(dir, await pidFileOf(command, files));
+    const files = ['-e', 'stderr', '-p', dir, '-c', resolve(dir, 'nginx.conf')];
+    const setting = await settingsOf(command, files);
+    const pidFile = resolve(dir, setting('pid') ?? '');
     const server = await ManagedProcess.start({
       command,
-      args: [...files, '-g', 'daemon off;'],
+      args: setting('daemon') === 'off' ? files : [...files, '-g', 'daemon off;'],
       ...(detached !== undefined && { detached }),
       ...(onLine && { onLine }),
     });
@@ -56,8 +57,8 @@ export class NginxServer implements AsyncDisposable {
   }
 }
 
-/** Has nginx check its configuration and read out all files of it. */
-const pidFileOf = async (command: string, files: readonly string[]): Promise<string> => {
+/** Has nginx check its configuration and read out all files of it, to look up its simple directives. */
+const settingsOf = async (command: string, files: readonly string[]) => {
   const lines: string[] = [];
   const check = await ManagedProcess.start({
     command,
@@ -66,9 +67,12 @@ const pidFileOf = async (command: string, files: readonly string[]): Promise<str
   });
   const { code } = await check.exited;
   if (code !== 0) throw check.failure('refuses its configuration');
-  const pid = lines.map((line) => /^\s*pid\s+"?([^;"]+)"?;/.exec(line)?.[1]).find(Boolean);
-  if (!pid) throw new Error('nginx.conf has to set "pid", so that its readiness can be seen.');
-  return pid;
+  const setting = (name: string): string | undefined => {
+    const directive = new RegExp(`^\\s*${name}\\s+"?([^;"]+)"?;`);
+    return lines.map((line) => directive.exec(line)?.[1]).find(Boolean);
+  };
+  if (!setting('pid')) throw new Error('nginx.conf has to set "pid", so that its readiness can be seen.');
+  return setting;
 };
 
 /** nginx writes its pid after it listens on all its ports. */
