@@ -21,8 +21,8 @@ export interface NginxConfigOptions {
 }
 
 /**
- * Writes a run directory for `nginx -e stderr -p DIR -c nginx.conf`, which then stays in the foreground and
- * needs no privilege. The access log is `logs/access.log` in it.
+ * Writes a run directory for `nginx -e stderr -p DIR -c nginx.conf -g 'daemon off;'`, which needs no privilege.
+ * Errors go to stderr, the access log to `logs/access.log` in it.
  */
 export async function writeNginxConfig(options: NginxConfigOptions): Promise<void> {
   const { dir, gateways } = options;
@@ -43,7 +43,7 @@ export async function writeNginxConfig(options: NginxConfigOptions): Promise<voi
 // Started by root, nginx gives its workers to another user, who may not enter a private run directory.
 function mainConf(): string {
   const user = userInfo().uid === 0 ? 'user root;\n' : '';
-  return `${user}daemon off;\npid nginx.pid;\nworker_processes 2;\n`;
+  return `${user}pid nginx.pid;\nworker_processes 2;\n`;
 }
 
 function httpConf({ gateways, apiPort }: NginxConfigOptions): string {
