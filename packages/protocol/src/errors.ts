@@ -16,7 +16,6 @@ export const ERRORS = {
   invalid_payload: { status: 400, retryable: false, message: 'The payload does not have the expected shape' },
   unknown_event: { status: 404, retryable: false, message: 'No handler takes this event' },
   not_found: { status: 404, retryable: false, message: 'There is nothing at this address' },
-  not_joined: { status: 409, retryable: false, message: 'Join the room first' },
   payload_too_large: { status: 413, retryable: false, message: 'The payload is larger than the limit' },
   unavailable: {
     status: 503,

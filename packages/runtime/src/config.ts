@@ -78,7 +78,7 @@ export const secret = (minLength: number) =>
     .meta({ secret: true });
 
 const isSecret = (field: z.ZodType): boolean => {
-  if (field.meta()?..secret === true) return true;
+  if (field.meta()?.secret === true) return true;
   const inner = field instanceof z.ZodOptional || field instanceof z.ZodDefault ? field.unwrap() : undefined;
   return inner instanceof z.ZodType && isSecret(inner);
 };

@@ -1,0 +1,112 @@
+import { hostname } from 'node:os';
+import { namespaceName, nodeId } from '@fanfare/protocol';
+import {
+  ConfigError,
+  commaList,
+  type Env,
+  flag,
+  LOG_LEVELS,
+  parseEnv,
+  secret,
+  wholeNumber,
+} from '@fanfare/runtime';
+import { z } from 'zod';
+
+/** Every setting of a gateway node, as it stands in the environment. */
+export const gatewaySettings = z.object({
+  FANFARE_NODE_ID: nodeId
+    .optional()
+    .describe('Id of this node, unique in the cluster; ends every session id. Default: the host name'),
+  FANFARE_HOST: z.string().default('0.0.0.0').describe('Address of the public port'),
+  FANFARE_PORT: wholeNumber(0, 65_535)
+    .default(3000)
+    .describe('Public port: Socket.IO and HTTP; 0 takes a free one'),
+  FANFARE_OPS_HOST: z.string().default('0.0.0.0').describe('Address of the ops port; keep it private'),
+  FANFARE_OPS_PORT: wholeNumber(0, 65_535)
+    .default(9090)
+    .describe('Ops port: /livez, /readyz, /metrics; 0 takes a free one'),
+  FANFARE_WORKERS: wholeNumber(1, 256)
+    .default(1)
+    .describe('Worker processes of this node; a session stays on its worker'),
+  FANFARE_WORKER: z
+    .string()
+    .max(20)
+    .default('0')
+    .describe('Which worker this is; set by the primary process of a node'),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: 'expected a URL like redis://host:6379' })
+    .optional()
+    .describe('The Redis that the nodes share; without it this machine is the whole cluster'),
+  FANFARE_TOKEN_SECRET: secret(32).describe(
+    'Secret of the HS256 tokens that clients connect with, at least 32 characters',
+  ),
+  FANFARE_NAMESPACES: commaList
+    .pipe(z.array(namespaceName).min(1))
+    .default(['/'])
+    .describe('Namespaces, separated by commas; clients cannot create others'),
+  FANFARE_CORS_ORIGINS: commaList
+    .pipe(
+      z.array(
+        z.union([
+          z.literal('*'),
+          z.url({ protocol: /^https?$/, error: 'expected an origin like https://app.example.com' }),
+        ]),
+      ),
+    )
+    .default([])
+    .describe('Origins whose pages may connect, separated by commas; * for all, in development only'),
+  FANFARE_CORS_CREDENTIALS: flag.default(false).describe('Whether those pages may send cookies'),
+  FANFARE_HANDLERS: z.string().optional().describe("Path of a module with a team's own Socket.IO handlers"),
+  FANFARE_PAGES: z.string().optional().describe('Folder of static pages to serve at /'),
+  FANFARE_CONSOLE: flag.default(false).describe('Serve the console page at /; for development'),
+  FANFARE_API_URL: z
+    .url({ protocol: /^http$/, error: 'expected a URL like http://127.0.0.1:3100' })
+    .optional()
+    .describe('Forward /v1 and /docs to this api; for a machine that has no nginx in front'),
+  FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
+    .default(20_000)
+    .describe('Longest time between SIGTERM and the end of the process, in ms'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS)
+    .default('info')
+    .describe(`Least level that is logged: ${LOG_LEVELS.join(', ')}`),
+});
+
+export type GatewayConfig = ReturnType<typeof loadGatewayConfig>;
+
+const hostNodeId = (): string => {
+  const result = nodeId.safeParse(hostname().toLowerCase());
+  if (result.success) return result.data;
+  throw new ConfigError([
+    `FANFARE_NODE_ID is not set and the host name "${hostname()}" cannot serve as one: set it to lower-case letters, digits and dashes`,
+  ]);
+};
+
+/** The configuration of a gateway node from its environment; a `ConfigError` lists every problem. */
+export function loadGatewayConfig(env: Env) {
+  const { settings, warnings } = parseEnv(gatewaySettings, env);
+  const origins = settings.FANFARE_CORS_ORIGINS;
+  if (origins.includes('*') && settings.FANFARE_CORS_CREDENTIALS) {
+    throw new ConfigError([
+      'FANFARE_CORS_ORIGINS=* cannot go with FANFARE_CORS_CREDENTIALS=true: any page could act for your users; list the origins',
+    ]);
+  }
+  return {
+    node: settings.FANFARE_NODE_ID ?? hostNodeId(),
+    worker: settings.FANFARE_WORKER,
+    workers: settings.FANFARE_WORKERS,
+    http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
+    ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
+    redisUrl: settings.REDIS_URL,
+    tokenSecret: settings.FANFARE_TOKEN_SECRET,
+    namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
+    cors: { origin: origins.includes('*') ? '*' : origins, credentials: settings.FANFARE_CORS_CREDENTIALS },
+    handlers: settings.FANFARE_HANDLERS,
+    pages: settings.FANFARE_PAGES,
+    console: settings.FANFARE_CONSOLE,
+    apiUrl: settings.FANFARE_API_URL,
+    shutdownMs: settings.FANFARE_SHUTDOWN_MS,
+    logLevel: settings.LOG_LEVEL,
+    warnings,
+  } as const;
+}

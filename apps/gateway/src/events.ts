@@ -1,0 +1,121 @@
+import type { BusObserver } from '@fanfare/cluster';
+import type { AppError } from '@fanfare/protocol';
+import type { Logger } from '@fanfare/runtime';
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** Every business event of a gateway, reported to the log and to the metrics in one call. */
+export type GatewayEvents = ReturnType<typeof createGatewayEvents>;
+
+/** Names that stand as labels; any other event counts as `other`, so that no client can grow a metric. */
+const LABELLED_EVENTS: ReadonlySet<string> = new Set([
+  'room:join',
+  'room:leave',
+  'room:publish',
+  'room:signal',
+]);
+
+/** Metric names follow the existing Socket.IO exporters, so that their dashboards work. */
+export function createGatewayEvents(log: Logger, registry: Registry) {
+  const registers = [registry];
+  const connected = new Gauge({
+    name: 'socket_io_connected',
+    help: 'Sockets connected to this process',
+    registers,
+  });
+  const connects = new Counter({
+    name: 'socket_io_connect_total',
+    help: 'Sockets that connected',
+    registers,
+  });
+  const disconnects = new Counter({
+    name: 'socket_io_disconnect_total',
+    help: 'Sockets that disconnected, by reason',
+    labelNames: ['reason'],
+    registers,
+  });
+  const errors = new Counter({
+    name: 'socket_io_errors_total',
+    help: 'Failures told to clients, by code of the error table',
+    labelNames: ['code'],
+    registers,
+  });
+  const received = new Counter({
+    name: 'socket_io_events_received_total',
+    help: 'Events from clients',
+    labelNames: ['event', 'namespace'],
+    registers,
+  });
+  const sent = new Counter({ name: 'socket_io_events_sent_total', help: 'Packets to clients', registers });
+  const redisUp = new Gauge({ name: 'fanfare_redis_up', help: '1 while Redis is connected', registers });
+  const dropped = new Counter({
+    name: 'fanfare_bus_publish_dropped_total',
+    help: 'Messages for other nodes that Redis did not take',
+    registers,
+  });
+  const invalid = new Counter({
+    name: 'fanfare_bus_invalid_messages_total',
+    help: 'Messages on our Redis channels that were not the adapter’s and were ignored',
+    registers,
+  });
+  const totals = { connections: 0, received: 0, sent: 0 };
+
+  const bus: BusObserver = {
+    publishDropped: (error) => {
+      dropped.inc();
+      log.debug({ err: error }, 'bus publish dropped');
+    },
+    invalidMessage: (channel) => {
+      invalid.inc();
+      log.warn({ channel }, 'invalid bus message ignored');
+    },
+  };
+
+  return {
+    bus,
+    /** Running totals of this process, for the rates in its report. */
+    totals: totals as Readonly<typeof totals>,
+    connected: (fields: {
+      socket: string;
+      session: string;
+      namespace: string;
+      user: string;
+      transport: string;
+    }) => {
+      totals.connections += 1;
+      connected.inc();
+      connects.inc();
+      log.info(fields, 'socket connected');
+    },
+    disconnected: (fields: { socket: string; namespace: string; user: string; reason: string }) => {
+      totals.connections -= 1;
+      connected.dec();
+      disconnects.inc({ reason: fields.reason });
+      log.info(fields, 'socket disconnected');
+    },
+    received: (event: string, namespace: string) => {
+      totals.received += 1;
+      received.inc({ event: LABELLED_EVENTS.has(event) ? event : 'other', namespace });
+    },
+    sent: () => {
+      totals.sent += 1;
+      sent.inc();
+    },
+    /** A failure that a client was told of; only what is our own fault is logged with its cause. */
+    failed: (error: AppError, fields: { socket?: string; event?: string; namespace?: string }) => {
+      errors.inc({ code: error.code });
+      if (error.code === 'internal') log.error({ ...fields, err: error.cause ?? error }, 'handler failed');
+      else log.debug({ ...fields, code: error.code }, 'request refused');
+    },
+    refusedConnection: (fields: { code: string; reason: string }) => {
+      errors.inc({ code: fields.code });
+      log.debug(fields, 'connection refused');
+    },
+    redisChanged: (up: boolean, reason?: string) => {
+      redisUp.set(up ? 1 : 0);
+      if (up) log.info('redis connected');
+      else log.warn({ reason }, 'redis is away: delivering locally only');
+    },
+    superseded: () =>
+      log.error('another process took over this node id: give every node its own FANFARE_NODE_ID'),
+  };
+}

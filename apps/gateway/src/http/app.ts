@@ -1,0 +1,41 @@
+import { type IncomingMessage, request } from 'node:http';
+import cors from 'cors';
+import express, { type Express, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import type { GatewayConfig } from '../config.ts';
+
+const CONSOLE_FOLDER = new URL('console/', import.meta.url).pathname;
+
+/** The HTTP side of the public port: health, and pages where the configuration asks for them. */
+export function createHttpApp(config: GatewayConfig): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  // Pages are served over plain HTTP on a developer's machine, so nothing may be upgraded to HTTPS.
+  app.use(helmet({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }));
+  app.use(cors(config.cors));
+  app.get('/api/health', (_req, res) => {
+    res.json({ status: 'ok' });
+  });
+  const { apiUrl } = config;
+  if (apiUrl !== undefined) app.use(['/v1', '/docs'], (req, res) => forward(apiUrl, req, res));
+  if (config.pages !== undefined) app.use(express.static(config.pages));
+  if (config.console) app.use(express.static(CONSOLE_FOLDER));
+  return app;
+}
+
+/** Hands a request to the api as it is; what nginx does where there is one. */
+const forward = (apiUrl: string, req: Request, res: Response): void => {
+  const upstream = request(
+    new URL(req.originalUrl, apiUrl),
+    { method: req.method, headers: req.headers },
+    (answer: IncomingMessage) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(res);
+    },
+  );
+  upstream.on('error', () => {
+    if (res.headersSent) res.destroy();
+    else res.status(502).type('text/plain').send('The api cannot be reached.\n');
+  });
+  req.pipe(upstream);
+};

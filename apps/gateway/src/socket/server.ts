@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import type { Server as HttpServer } from 'node:http';
+import type { AdapterFactory } from '@fanfare/cluster';
+import type { TokenClaims } from '@fanfare/protocol';
+import { type DefaultEventsMap, type Namespace, Server, type Socket } from 'socket.io';
+import type { GatewayConfig } from '../config.ts';
+import type { GatewayEvents } from '../events.ts';
+
+/** What the handshake established about a socket. */
+export interface SocketData {
+  user: { id: string; info: Record<string, unknown> };
+  claims: TokenClaims;
+}
+
+type Events = DefaultEventsMap;
+export type GatewayServer = Server<Events, Events, Events, SocketData>;
+export type GatewayNamespace = Namespace<Events, Events, Events, SocketData>;
+export type GatewaySocket = Socket<Events, Events, Events, SocketData>;
+
+/** Largest message from a client, in bytes: an event of 64 KB with its envelope. */
+const MAX_MESSAGE_BYTES = 100_000;
+/** Time for a connection to join a namespace, in ms. */
+const CONNECT_TIMEOUT_MS = 8000;
+
+/** A Socket.IO server whose session ids end with the node, so that any load balancer can route by them. */
+export function createSocketServer(
+  http: HttpServer,
+  config: GatewayConfig,
+  deps: { adapter: AdapterFactory | undefined; events: GatewayEvents },
+): GatewayServer {
+  const io: GatewayServer = new Server(http, {
+    cors: { ...config.cors, methods: ['GET', 'POST'] },
+    maxHttpBufferSize: MAX_MESSAGE_BYTES,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    ...(deps.adapter === undefined ? {} : { adapter: deps.adapter }),
+  });
+  // 15 bytes are 20 characters of base64url.
+  io.engine.generateId = () => `${randomBytes(15).toString('base64url')}_${config.node}`;
+  io.engine.on('connection_error', ({ code, message }: { code: number; message: string }) => {
+    deps.events.refusedConnection({ code: `engine_${code}`, reason: message });
+  });
+  const countSent = ({ type }: { type: string }) => {
+    if (type === 'message') deps.events.sent();
+  };
+  io.engine.on('connection', (connection: NodeJS.EventEmitter) => connection.on('packetCreate', countSent));
+  return io;
+}
