@@ -1,15 +1,6 @@
 import { hostname } from 'node:os';
 import { namespaceName, nodeId } from '@fanfare/protocol';
-import {
-  ConfigError,
-  commaList,
-  type Env,
-  flag,
-  LOG_LEVELS,
-  parseEnv,
-  secret,
-  wholeNumber,
-} from '@fanfare/runtime';
+import { commaList, type Env, flag, LOG_LEVELS, parseEnv, secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
 
 /** Every setting of a gateway node, as it stands in the environment. */
@@ -74,25 +65,30 @@ export const gatewaySettings = z.object({
 
 export type GatewayConfig = ReturnType<typeof loadGatewayConfig>;
 
-const hostNodeId = (): string => {
-  const result = nodeId.safeParse(hostname().toLowerCase());
-  if (result.success) return result.data;
-  throw new ConfigError([
-    `FANFARE_NODE_ID is not set and the host name "${hostname()}" cannot serve as one: set it to lower-case letters, digits and dashes`,
-  ]);
+const hostNodeId = hostname().toLowerCase();
+
+const conflicts = (given: Readonly<Record<string, string>>): string[] => {
+  const problems: string[] = [];
+  if (given.FANFARE_NODE_ID === undefined && !nodeId.safeParse(hostNodeId).success) {
+    problems.push(
+      `FANFARE_NODE_ID is not set and the host name "${hostNodeId}" cannot serve as one: set it to lower-case letters, digits and dashes`,
+    );
+  }
+  const origins = commaList.safeParse(given.FANFARE_CORS_ORIGINS).data ?? [];
+  if (origins.includes('*') && flag.safeParse(given.FANFARE_CORS_CREDENTIALS).data === true) {
+    problems.push(
+      'FANFARE_CORS_ORIGINS=* cannot go with FANFARE_CORS_CREDENTIALS=true: any page could act for your users; list the origins',
+    );
+  }
+  return problems;
 };
 
 /** The configuration of a gateway node from its environment; a `ConfigError` lists every problem. */
 export function loadGatewayConfig(env: Env) {
-  const { settings, warnings } = parseEnv(gatewaySettings, env);
+  const { settings, warnings } = parseEnv(gatewaySettings, env, conflicts);
   const origins = settings.FANFARE_CORS_ORIGINS;
-  if (origins.includes('*') && settings.FANFARE_CORS_CREDENTIALS) {
-    throw new ConfigError([
-      'FANFARE_CORS_ORIGINS=* cannot go with FANFARE_CORS_CREDENTIALS=true: any page could act for your users; list the origins',
-    ]);
-  }
   return {
-    node: settings.FANFARE_NODE_ID ?? hostNodeId(),
+    node: settings.FANFARE_NODE_ID ?? hostNodeId,
     worker: settings.FANFARE_WORKER,
     workers: settings.FANFARE_WORKERS,
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },

@@ -74,13 +74,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     bus,
     /** Running totals of this process, for the rates in its report. */
     totals: totals as Readonly<typeof totals>,
-    connected: (fields: {
-      socket: string;
-      session: string;
-      namespace: string;
-      user: string;
-      transport: string;
-    }) => {
+    connected: (fields: { socket: string; namespace: string; user: string; transport: string }) => {
       totals.connections += 1;
       connected.inc();
       connects.inc();

@@ -91,11 +91,12 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
         new AggregatorRegistry();
         takeConnections(io, http);
         owned.use(reportStatus(notReady));
-      } else {
-        ports.http = await listenOn(http, { ...config.http, setting: 'FANFARE_PORT' });
-        ports.ops = (await ops?.listen()) ?? 0;
+        log.info({ pid: process.pid }, 'worker up');
+        return;
       }
-      log.info({ port: ports.http, opsPort: ports.ops, node: config.node, pid: process.pid }, 'listening');
+      ports.http = await listenOn(http, { ...config.http, setting: 'FANFARE_PORT' });
+      ports.ops = (await ops?.listen()) ?? 0;
+      log.info({ port: ports.http, opsPort: ports.ops, pid: process.pid }, 'listening');
     },
     drain: async () => {
       draining = true;
@@ -126,11 +127,7 @@ const openNamespace = (
   guardNamespace(namespace, events);
   namespace.on('connection', (socket) => {
     const fields = { socket: socket.id, namespace: namespace.name, user: socket.data.user.id };
-    events.connected({
-      ...fields,
-      session: socket.conn.id.slice(0, 4),
-      transport: socket.conn.transport.name,
-    });
+    events.connected({ ...fields, transport: socket.conn.transport.name });
     socket.on('disconnect', (reason) => events.disconnected({ ...fields, reason }));
     registerRooms(socket, events);
     registerSignals(socket, events);

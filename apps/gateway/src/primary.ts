@@ -41,7 +41,7 @@ export async function createPrimary(config: GatewayConfig, program: string): Pro
       );
       const port = await listenOn(http, { ...config.http, setting: 'FANFARE_PORT' });
       const opsPort = await ops.listen();
-      log.info({ port, opsPort, node: config.node, pid: process.pid, workers: pool.pids }, 'listening');
+      log.info({ port, opsPort, pid: process.pid, workers: pool.pids }, 'listening');
     },
     drain: async () => {
       draining = true;

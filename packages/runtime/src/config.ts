@@ -59,12 +59,14 @@ export const commaList = z.string().transform((text) =>
 );
 
 /** A number in decimal digits with an inclusive range. */
-export const wholeNumber = (min: number, max: number) =>
-  z
+export const wholeNumber = (min: number, max: number) => {
+  const error = `expected a whole number from ${min} to ${max}`;
+  return z
     .string()
-    .regex(/^\d{1,15}$/, 'expected a whole number')
+    .regex(/^\d{1,15}$/, error)
     .transform(Number)
-    .pipe(z.number().min(min).max(max));
+    .pipe(z.number().min(min, error).max(max, error));
+};
 
 /** `true` or `false` (also `on`/`off`, `1`/`0`, `yes`/`no`). */
 export const flag = z.stringbool({ error: 'expected true or false' });
@@ -116,11 +118,13 @@ const readSecretFile = (path: string): { text: string } | { problem: string } =>
 
 /**
  * Reads flat settings from the environment. An empty variable counts as unset, secrets may come from `NAME_FILE`,
- * unknown names with the prefix `FANFARE_` become warnings. Throws a `ConfigError` that lists every problem.
+ * unknown names with the prefix `FANFARE_` become warnings. `conflicts` finds what is wrong between settings.
+ * Throws a `ConfigError` that lists every problem.
  */
 export function parseEnv<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
   env: Env,
+  conflicts: (given: Readonly<Record<string, string>>) => string[] = () => [],
 ): { settings: z.output<z.ZodObject<Shape>>; warnings: string[] } {
   const problems: string[] = [];
   const given: Record<string, string> = {};
@@ -149,6 +153,7 @@ export function parseEnv<Shape extends z.ZodRawShape>(
     else if (field instanceof z.ZodType && isSecret(field)) problems.push(`${name}: ${issue.message}`);
     else problems.push(`${name}: ${issue.message}, got "${given[name]}"`);
   }
+  problems.push(...conflicts(given));
   if (problems.length > 0 || !result.success) throw new ConfigError(problems);
 
   const warnings = Object.keys(env)
