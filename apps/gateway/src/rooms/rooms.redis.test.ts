@@ -1,0 +1,165 @@
+import type { EventMeta } from '@fanfare/protocol';
+import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
+
+let stack: AsyncDisposableStack;
+let a: TestNode;
+let b: TestNode;
+
+beforeAll(async () => {
+  stack = new AsyncDisposableStack();
+  const redis = stack.use(await RedisServer.start());
+  a = stack.use(await startNode({ REDIS_URL: redis.url }));
+  b = stack.use(await startNode({ REDIS_URL: redis.url }));
+  const isReady = async (node: TestNode) => expect((await fetch(`${node.opsUrl}/readyz`)).status).toBe(200);
+  await eventually(() => Promise.all([isReady(a), isReady(b)]));
+});
+afterAll(() => stack.disposeAsync());
+
+describe('a room over two nodes', () => {
+  it('tells what one member publishes to every member on every node, the sender included (row 16)', async () => {
+    const [alice, bob] = [await a.connect('alice'), await b.connect('bob')];
+    for (const socket of [alice, bob]) await ask(socket, 'room:join', { room: 'project:1' });
+    const heard = [nextEvent(alice, 'task:created'), nextEvent(bob, 'task:created')];
+
+    const answer = await ask(alice, 'room:publish', {
+      room: 'project:1',
+      event: 'task:created',
+      data: { id: 7 },
+      id: 'x1',
+    });
+
+    expect(answer).toEqual({ ok: true, data: { epoch: '', offset: null, duplicate: false } });
+    for (const arguments_ of await Promise.all(heard)) {
+      expect(arguments_).toEqual([
+        { id: 7 },
+        { room: 'project:1', id: 'x1', at: expect.any(Number), from: 'alice' },
+      ]);
+    }
+  });
+
+  it('answers a join with the position of a room that nobody published to', async () => {
+    const alice = await a.connect('alice');
+    expect(await ask(alice, 'room:join', { room: 'project:2' })).toEqual({
+      ok: true,
+      data: { room: 'project:2', epoch: '', offset: 0, recovered: false, events: [] },
+    });
+  });
+
+  it('answers a join of several rooms one by one', async () => {
+    const token = await signToken({ rooms: { 'project:*': ['join'] } });
+    const alice = a.client(token);
+    const answer = await ask(alice, 'room:join', { rooms: [{ room: 'project:1' }, { room: 'secret:1' }] });
+    expect(answer).toMatchObject({
+      ok: true,
+      data: {
+        rooms: [
+          { room: 'project:1', offset: 0 },
+          { room: 'secret:1', error: { code: 'forbidden' } },
+        ],
+      },
+    });
+  });
+
+  it('tells a signal to the other members only', async () => {
+    const [alice, bob] = [await a.connect('alice'), await b.connect('bob')];
+    for (const socket of [alice, bob]) await ask(socket, 'room:join', { room: 'project:3' });
+    const own: unknown[] = [];
+    alice.on('typing', (data) => own.push(data));
+    const heard = nextEvent(bob, 'typing');
+
+    expect(await ask(alice, 'room:signal', { room: 'project:3', event: 'typing', data: true })).toEqual({
+      ok: true,
+      data: {},
+    });
+
+    expect((await heard)[0]).toBe(true);
+    const after = nextEvent(alice, 'marker');
+    await ask(bob, 'room:signal', { room: 'project:3', event: 'marker', data: 0 });
+    await after;
+    expect(own).toEqual([]);
+  });
+
+  it('tells nothing to a socket that left or was never there (row 15)', async () => {
+    const [alice, bob, carol] = [await a.connect('alice'), await b.connect('bob'), await b.connect('carol')];
+    const wrong: unknown[] = [];
+    for (const socket of [bob, carol]) socket.onAny((event) => wrong.push(event));
+    for (const socket of [alice, bob]) await ask(socket, 'room:join', { room: 'project:4' });
+    await ask(bob, 'room:leave', { room: 'project:4' });
+    const heard = nextEvent(alice, 'task:created');
+    await ask(alice, 'room:publish', { room: 'project:4', event: 'task:created', data: 1 });
+    await heard;
+    // What a node tells one socket arrives in order, so a later ack proves that nothing came before it.
+    for (const socket of [bob, carol]) await ask(socket, 'room:leave', { room: 'project:4' });
+    expect(wrong).toEqual([]);
+  });
+
+  it('carries binary data byte for byte to another node (row 24)', async () => {
+    const [alice, bob] = [await a.connect('alice'), await b.connect('bob')];
+    for (const socket of [alice, bob]) await ask(socket, 'room:join', { room: 'project:5' });
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const heard = nextEvent(bob, 'image');
+    await ask(alice, 'room:signal', { room: 'project:5', event: 'image', data: { bytes } });
+    expect((await heard)[0]).toEqual({ bytes });
+  });
+});
+
+describe('what a token does not allow', () => {
+  it.each([
+    ['room:join', { room: 'secret:1' }],
+    ['room:publish', { room: 'project:1', event: 'task:created', data: 1 }],
+    ['room:signal', { room: 'secret:1', event: 'typing', data: 1 }],
+  ])('%s is refused with "forbidden"', async (event, payload) => {
+    const token = await signToken({ rooms: { 'project:*': ['join', 'signal', 'publish message:*'] } });
+    expect(await ask(a.client(token), event, payload)).toMatchObject({
+      ok: false,
+      error: { code: 'forbidden', retryable: false },
+    });
+  });
+
+  it('publishing is allowed for the event names that the token lists', async () => {
+    const token = await signToken({ rooms: { 'project:*': ['publish message:*'] } });
+    const answer = await ask(a.client(token), 'room:publish', {
+      room: 'project:1',
+      event: 'message:sent',
+      data: 1,
+    });
+    expect(answer.ok).toBe(true);
+  });
+});
+
+describe('what is not of the contract', () => {
+  it.each([
+    ['room:join', undefined, 'invalid_payload'],
+    ['room:join', { room: 'no-colon' }, 'invalid_payload'],
+    ['room:join', { room: 'project:1', extra: 1 }, 'invalid_payload'],
+    ['room:join', { rooms: [] }, 'invalid_payload'],
+    ['room:publish', { room: 'project:1', event: 'disconnect', data: 1 }, 'invalid_payload'],
+    ['room:publish', { room: 'project:1', event: 'room:reset', data: 1 }, 'invalid_payload'],
+    ['room:signal', 'text', 'invalid_payload'],
+    ['no:such:event', {}, 'unknown_event'],
+  ])('%s with %j gets the error %s', async (event, payload, code) => {
+    const alice = await a.connect('alice');
+    expect(await ask(alice, event, payload)).toMatchObject({ ok: false, error: { code } });
+  });
+
+  it('an unknown event without an ack is counted and changes nothing', async () => {
+    const alice = await a.connect('alice');
+    alice.emit('no:such:event', 1);
+    expect((await ask(alice, 'room:leave', { room: 'project:1' })).ok).toBe(true);
+  });
+});
+
+describe('an event in the making', () => {
+  it('gets an id and a time from the cluster when the sender gives none', async () => {
+    const alice = await a.connect('alice');
+    await ask(alice, 'room:join', { room: 'project:6' });
+    const before = Date.now();
+    const heard = nextEvent(alice, 'task:created');
+    await ask(alice, 'room:publish', { room: 'project:6', event: 'task:created', data: null });
+    const meta = (await heard)[1] as EventMeta;
+    expect(meta.id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(meta.at).toBeGreaterThanOrEqual(before);
+  });
+});
