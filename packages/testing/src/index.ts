@@ -1,6 +1,11 @@
 export { findBinary, NGINX, REDIS } from './binaries.ts';
 export { type Emitter, eventually, nextEvent } from './eventually.ts';
-export { type Exit, ManagedProcess, type ProcessOptions } from './managed-process.ts';
+export {
+  type Exit,
+  ManagedProcess,
+  type ProcessOptions,
+  type ServerProcessOptions,
+} from './managed-process.ts';
 export { type NginxOptions, NginxServer } from './nginx-server.ts';
-export { freePort, isPortFree } from './ports.ts';
+export { freePort, isPortFree, listenError } from './ports.ts';
 export { type RedisOptions, RedisServer } from './redis-server.ts';

@@ -22,7 +22,12 @@ export interface ProcessOptions {
   detached?: boolean;
   /** Hears every line as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Told of the process as soon as it runs, ready or not; of a server, at every restart too. */
+  onStart?: (started: ManagedProcess) => void;
 }
+
+/** What a server that is made of processes passes on to each of them. */
+export type ServerProcessOptions = Pick<ProcessOptions, 'detached' | 'onLine' | 'onStart'>;
 
 /** How a process ended: one of the two is not null. */
 export interface Exit {
@@ -55,7 +60,9 @@ export class ManagedProcess implements AsyncDisposable {
     } catch (error) {
       throw new Error(`${options.name ?? options.command} could not be started.`, { cause: error });
     }
-    return new ManagedProcess(child, options);
+    const started = new ManagedProcess(child, options);
+    options.onStart?.(started);
+    return started;
   }
 
   private constructor(child: ChildProcess, options: ProcessOptions) {

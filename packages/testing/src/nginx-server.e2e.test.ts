@@ -34,6 +34,20 @@ test('it serves as soon as it is started and frees its port when it stops', asyn
   expect(await isPortFree(port)).toBe(true);
 });
 
+test('it comes back on the same port after it was ended', async () => {
+  const port = await freePort();
+  await using folder = await folderWith(configuration(port));
+  const pids: number[] = [];
+  await using nginx = await NginxServer.start({ ...folder, onStart: ({ pid }) => pids.push(pid) });
+  nginx.kill();
+  await nginx.process.exited;
+  expect(await isPortFree(port)).toBe(true);
+  await nginx.restart();
+  expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+  expect(pids).toHaveLength(2);
+  expect(nginx.pid).toBe(pids[1]);
+});
+
 test('a configuration that stays in the foreground by itself is served too', async () => {
   const port = await freePort();
   await using folder = await folderWith(`daemon off;${configuration(port)}`);

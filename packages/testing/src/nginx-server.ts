@@ -2,60 +2,75 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findBinary, NGINX } from './binaries.ts';
 import { eventually } from './eventually.ts';
-import { ManagedProcess, type ProcessOptions } from './managed-process.ts';
+import { ManagedProcess, type ServerProcessOptions } from './managed-process.ts';
 
-export interface NginxOptions extends Pick<ProcessOptions, 'detached' | 'onLine'> {
+export interface NginxOptions extends ServerProcessOptions {
   /** nginx's prefix: holds `nginx.conf` and all that it includes. The configuration has to set `pid`. */
   dir: string;
 }
 
 /** A real nginx in the foreground, with the `nginx.conf` of a folder. */
 export class NginxServer implements AsyncDisposable {
-  readonly process: ManagedProcess;
+  readonly #options: NginxOptions;
+  #process: ManagedProcess;
 
   /** Rejects with nginx's own words when the configuration is wrong or a port is taken. */
   static async start(options: NginxOptions): Promise<NginxServer> {
-    const { dir, detached, onLine } = options;
-    const command = await findBinary(NGINX);
-    const files = ['-e', 'stderr', '-p', dir, '-c', resolve(dir, 'nginx.conf')];
-    const setting = await settingsOf(command, files);
-    const pidFile = resolve(dir, setting('pid') ?? '');
-    const server = await ManagedProcess.start({
-      command,
-      args: setting('daemon') === 'off' ? files : [...files, '-g', 'daemon off;'],
-      ...(detached !== undefined && { detached }),
-      ...(onLine && { onLine }),
-    });
-    try {
-      await server.untilReady(eventually(() => assertListens(pidFile, server.pid), { timeoutMs: 10_000 }));
-    } catch (error) {
-      await server.stop();
-      throw error;
-    }
-    return new NginxServer(server);
+    return new NginxServer(options, await run(options));
   }
 
-  private constructor(process: ManagedProcess) {
-    this.process = process;
+  private constructor(options: NginxOptions, process: ManagedProcess) {
+    this.#options = options;
+    this.#process = process;
+  }
+
+  get process(): ManagedProcess {
+    return this.#process;
   }
 
   get pid(): number {
-    return this.process.pid;
+    return this.#process.pid;
   }
 
   /** Sends a signal without waiting: SIGHUP reloads; after SIGKILL its workers go on serving. Default SIGTERM. */
   kill(signal: NodeJS.Signals = 'SIGTERM'): void {
-    this.process.kill(signal);
+    this.#process.kill(signal);
   }
 
+  /** Ends it; `restart()` brings it back. */
   async stop(): Promise<void> {
-    await this.process.stop();
+    await this.#process.stop();
+  }
+
+  /** A new process with the same folder; ends the old one first when it still runs. */
+  async restart(): Promise<void> {
+    await this.#process.stop();
+    this.#process = await run(this.#options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.process.stop();
+    await this.#process.stop();
   }
 }
+
+const run = async ({ dir, ...processOptions }: NginxOptions): Promise<ManagedProcess> => {
+  const command = await findBinary(NGINX);
+  const files = ['-e', 'stderr', '-p', dir, '-c', resolve(dir, 'nginx.conf')];
+  const setting = await settingsOf(command, files);
+  const pidFile = resolve(dir, setting('pid') ?? '');
+  const server = await ManagedProcess.start({
+    command,
+    args: setting('daemon') === 'off' ? files : [...files, '-g', 'daemon off;'],
+    ...processOptions,
+  });
+  try {
+    await server.untilReady(eventually(() => assertListens(pidFile, server.pid), { timeoutMs: 10_000 }));
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return server;
+};
 
 /** Has nginx check its configuration and read out all files of it, to look up its simple directives. */
 const settingsOf = async (command: string, files: readonly string[]) => {

@@ -6,19 +6,23 @@ import { createServer } from 'node:net';
 const LOWEST = 15_000;
 const HIGHEST = 32_000;
 
-/** Whether a server could listen on this port now. */
-export const isPortFree = async (port: number, host = '127.0.0.1'): Promise<boolean> => {
+/** Why a server could not listen there now, such as `EADDRINUSE`; undefined when it could. */
+export const listenError = async (port: number, host = '127.0.0.1'): Promise<string | undefined> => {
   const server = createServer();
   server.listen({ port, host, exclusive: true });
   try {
     await once(server, 'listening');
-  } catch {
-    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
   }
   server.close();
   await once(server, 'close');
-  return true;
+  return undefined;
 };
+
+/** Whether a server could listen on this port now. */
+export const isPortFree = async (port: number, host = '127.0.0.1'): Promise<boolean> =>
+  (await listenError(port, host)) === undefined;
 
 /**
  * A port that nothing listens on. It lies outside the ephemeral range, so an outgoing connection cannot

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBinary, REDIS } from './binaries.ts';
 import { eventually, within } from './eventually.ts';
-import { ManagedProcess, type ProcessOptions } from './managed-process.ts';
+import { ManagedProcess, type ServerProcessOptions } from './managed-process.ts';
 import { freePort } from './ports.ts';
 
-export interface RedisOptions extends Pick<ProcessOptions, 'detached' | 'onLine'> {
+export interface RedisOptions extends ServerProcessOptions {
   /** Default: a free one. */
   port?: number;
   /** Folder of its data, kept when it stops; default: a private one that goes with the server. */
@@ -78,13 +78,12 @@ export class RedisServer implements AsyncDisposable {
 }
 
 const run = async (options: RedisOptions, port: number, dir: string): Promise<ManagedProcess> => {
-  const { args = [], detached, onLine } = options;
+  const { port: _port, dir: _dir, args = [], ...processOptions } = options;
   const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
   const server = await ManagedProcess.start({
     command: await findBinary(REDIS),
     args: [...fixed, '--save', '', '--appendonly', 'no', ...args],
-    ...(detached !== undefined && { detached }),
-    ...(onLine && { onLine }),
+    ...processOptions,
   });
   try {
     await server.untilReady(eventually(() => assertAnswers(port, server.pid), { timeoutMs: 10_000 }));
