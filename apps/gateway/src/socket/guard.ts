@@ -15,39 +15,48 @@ const LIFECYCLE: ReadonlySet<string | symbol> = new Set([
   'error',
 ]);
 
-const METHODS = ['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'] as const;
-
 /** Runs a listener so that neither a throw nor a rejection gets out; `fail` hears of both. */
-const guarded = (listener: Listener, fail: (error: AppError, args: unknown[]) => void): Listener =>
-  Object.assign(
-    (...args: unknown[]) => {
-      try {
-        const result = listener(...args);
-        if (result instanceof Promise) result.catch((thrown: unknown) => fail(AppError.from(thrown), args));
-      } catch (thrown) {
-        fail(AppError.from(thrown), args);
-      }
-    },
-    // Node's emitters find a wrapped listener by this property, so `off(event, listener)` works with the original.
-    { listener },
-  );
+const guarded =
+  (listener: Listener, fail: (error: AppError, args: unknown[]) => void): Listener =>
+  (...args) => {
+    try {
+      const result = listener(...args);
+      if (result instanceof Promise) result.catch((thrown: unknown) => fail(AppError.from(thrown), args));
+    } catch (thrown) {
+      fail(AppError.from(thrown), args);
+    }
+  };
+
+/** Every way of adding a listener, with the one it comes down to; Node's `once` would go through `on` a second time. */
+const METHODS = [
+  { method: 'on', adder: 'on', isOnce: false },
+  { method: 'addListener', adder: 'on', isOnce: false },
+  { method: 'once', adder: 'on', isOnce: true },
+  { method: 'prependListener', adder: 'prependListener', isOnce: false },
+  { method: 'prependOnceListener', adder: 'prependListener', isOnce: true },
+] as const;
 
 /** Makes every way of adding a listener to this one emitter add a guarded one. */
 const guardEmitter = (
   emitter: GatewaySocket | GatewayNamespace,
   report: (error: AppError, event: string, args: unknown[]) => void,
 ): void => {
-  for (const method of METHODS) {
-    const add: (event: string, listener: Listener) => unknown = emitter[method].bind(emitter);
-    Object.assign(emitter, {
-      [method]: (event: string, listener: Listener) => {
-        add(
-          event,
-          guarded(listener, (error, args) => report(error, String(event), args)),
-        );
-        return emitter;
-      },
-    });
+  const adders: Record<'on' | 'prependListener', (event: string, listener: Listener) => unknown> = {
+    on: emitter.on.bind(emitter),
+    prependListener: emitter.prependListener.bind(emitter),
+  };
+  for (const { method, adder, isOnce } of METHODS) {
+    const add = (event: string, listener: Listener) => {
+      const run = (...args: unknown[]) => {
+        if (isOnce) emitter.removeListener(event, listener);
+        return listener(...args);
+      };
+      const wrapped = guarded(run, (error, args) => report(error, String(event), args));
+      // Node's emitters find a wrapped listener by this property, so `off(event, listener)` works with the original.
+      adders[adder](event, Object.assign(wrapped, { listener }));
+      return emitter;
+    };
+    Object.assign(emitter, { [method]: add });
   }
 };
 

@@ -1,0 +1,71 @@
+import { inspect } from 'node:util';
+import { ConfigError, settingRows } from '@fanfare/runtime';
+import { describe, expect, it } from 'vitest';
+import { gatewaySettings, loadGatewayConfig } from './config.ts';
+
+const GOOD = { FANFARE_TOKEN_SECRET: 'a secret that is long enough for HS256', FANFARE_NODE_ID: 'n1' };
+
+const problemsOf = (env: Record<string, string>): readonly string[] => {
+  try {
+    loadGatewayConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+  }
+  return [];
+};
+
+describe('the configuration of a gateway', () => {
+  it('needs nothing but a secret', () => {
+    expect(loadGatewayConfig(GOOD)).toMatchObject({
+      http: { host: '0.0.0.0', port: 3000 },
+      namespaces: ['/'],
+      workers: 1,
+      console: false,
+      warnings: [],
+    });
+  });
+
+  it('reports every problem at once', () => {
+    const problems = problemsOf({
+      FANFARE_PORT: '70000',
+      FANFARE_NODE_ID: 'Not_A_Node',
+      FANFARE_NAMESPACES: 'chat',
+      REDIS_URL: 'localhost:6379',
+      FANFARE_CORS_ORIGINS: '*',
+      FANFARE_CORS_CREDENTIALS: 'true',
+    });
+    expect(problems.map((problem) => problem.split(/[: =]/)[0])).toEqual([
+      'FANFARE_NODE_ID',
+      'FANFARE_PORT',
+      'REDIS_URL',
+      'FANFARE_TOKEN_SECRET',
+      'FANFARE_NAMESPACES',
+      'FANFARE_CORS_ORIGINS',
+    ]);
+  });
+
+  it('refuses * together with credentials (row 26)', () => {
+    const problems = problemsOf({ ...GOOD, FANFARE_CORS_ORIGINS: '*', FANFARE_CORS_CREDENTIALS: 'true' });
+    expect(problems).toEqual([
+      expect.stringContaining('FANFARE_CORS_ORIGINS=* cannot go with FANFARE_CORS_CREDENTIALS=true'),
+    ]);
+  });
+
+  it('warns of a setting that does not exist and names the one that was meant', () => {
+    expect(loadGatewayConfig({ ...GOOD, FANFARE_PROT: '1' }).warnings).toEqual([
+      'FANFARE_PROT is not a setting of this process: did you mean FANFARE_PORT?',
+    ]);
+  });
+
+  it('never prints the secret', () => {
+    const config = loadGatewayConfig(GOOD);
+    for (const text of [JSON.stringify(config), inspect(config), String(config.tokenSecret)]) {
+      expect(text).not.toContain('long enough');
+    }
+    expect(config.tokenSecret.reveal()).toBe(GOOD.FANFARE_TOKEN_SECRET);
+  });
+
+  it('describes every setting', () => {
+    expect(settingRows(gatewaySettings).filter((row) => row.description === '')).toEqual([]);
+  });
+});
