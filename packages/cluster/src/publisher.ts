@@ -87,6 +87,9 @@ export function publishAsWorker(namespaces: readonly string[]): ClusterPublisher
       });
       return z.array(nodeReport).parse(answers);
     },
-    [Symbol.asyncDispose]: () => io.close(),
+    // `io.close()` needs an HTTP server (socket.io 4.8.4), which there is none of.
+    [Symbol.asyncDispose]: async () => {
+      for (const namespace of namespaces) await io.of(namespace).adapter.close();
+    },
   };
 }

@@ -1,0 +1,162 @@
+import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { Emitter } from '@socket.io/redis-emitter';
+import { Redis } from 'ioredis';
+import { encode } from 'notepack.io';
+import { Server } from 'socket.io';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startServer, type TestServer } from '../../test/start-server.ts';
+
+let stack: AsyncDisposableStack;
+let redis: RedisServer;
+let outsider: Redis;
+let a: TestServer;
+let b: TestServer;
+
+beforeAll(async () => {
+  stack = new AsyncDisposableStack();
+  redis = stack.use(await RedisServer.start());
+  outsider = stack.adopt(new Redis(redis.url), (client) => client.disconnect());
+  a = stack.use(await startServer(redis.url));
+  b = stack.use(await startServer(redis.url));
+});
+afterAll(() => stack.disposeAsync());
+
+const packet = (...data: unknown[]) => ({ type: 2, data, nsp: '/' });
+const nobody = { rooms: ['nobody'], except: [], flags: {} };
+
+describe('anything on the channels of the adapter changes nothing but a counter', () => {
+  it.each<[what: string, channel: string, message: Buffer | string]>([
+    ['a byte that is no msgpack', 'socket.io#/#', Buffer.from([0xc1])],
+    ['nothing', 'socket.io#/#', ''],
+    ['a number', 'socket.io#/#', Buffer.from([0x01])],
+    ['an empty array', 'socket.io#/#', encode([])],
+    ['a packet without data', 'socket.io#/#', encode(['x', { type: 2, nsp: '/' }, { rooms: [] }])],
+    [
+      'data that is no array',
+      'socket.io#/#',
+      encode(['x', { type: 2, data: 'text', nsp: '/' }, { rooms: [] }]),
+    ],
+    [
+      'a packet of another type',
+      'socket.io#/#',
+      encode(['x', { type: 1, data: ['a'], nsp: '/' }, { rooms: [] }]),
+    ],
+    ['a name that would cut clients off', 'socket.io#/#', encode(['x', packet('disconnect'), { rooms: [] }])],
+    ['a broadcast without a target', 'socket.io#/#', encode(['x', packet('told'), {}])],
+    [
+      'a broadcast with a target that is no list',
+      'socket.io#/#',
+      encode(['x', packet('told'), { rooms: 7 }]),
+    ],
+    ['arrays nested 3,000 deep', 'socket.io#/#', Buffer.alloc(3000, 0x91)],
+    ['an array that says it is huge', 'socket.io#/#', Buffer.from([0xdd, 0x00, 0xff, 0xff, 0xff])],
+    ['a request that is no JSON', 'socket.io-request#/#', '{'],
+    ['a request of no type', 'socket.io-request#/#', '{}'],
+    ['a join without sockets', 'socket.io-request#/#', '{"type":2}'],
+    ['a fetch without options', 'socket.io-request#/#', '{"type":5}'],
+    ['a fetch with wrong options', 'socket.io-request#/#', '{"type":5,"requestId":"1","opts":{"rooms":1}}'],
+    [
+      'a server-side event that namespaces emit themselves',
+      'socket.io-request#/#',
+      '{"type":6,"data":["connection",1]}',
+    ],
+    ['a server-side event without data', 'socket.io-request#/#', '{"type":6}'],
+    [
+      'an ack broadcast without a packet',
+      'socket.io-request#/#',
+      encode({ type: 7, requestId: '1', opts: nobody }),
+    ],
+    ['an unknown request', 'socket.io-request#/#', '{"type":99}'],
+    ['a request in msgpack that is none', 'socket.io-request#/#', Buffer.from([0xc1])],
+    ['a response that is null', 'socket.io-response#/#', 'null'],
+    ['a response that is no JSON', 'socket.io-response#/#', '{'],
+    ['a response without its request', 'socket.io-response#/#', '{"sockets":[]}'],
+  ])('%s', async (_what, channel, message) => {
+    const { client } = await b.connect();
+    const before = { a: a.seen.invalid, b: b.seen.invalid };
+    const wrong: unknown[] = [];
+    client.onAny((event) => wrong.push(event));
+
+    await outsider.publish(channel, message);
+
+    await eventually(() => expect([a.seen.invalid, b.seen.invalid]).toEqual([before.a + 1, before.b + 1]));
+    expect(client.connected).toBe(true);
+    expect(wrong).toEqual([]);
+  });
+
+  it('and what the adapter sends itself is not among it', async () => {
+    const before = a.seen.invalid + b.seen.invalid;
+    const { client } = await b.connect(['red']);
+    const heard = nextEvent(client, 'told');
+    a.io.to('red').emit('told', 1);
+    await heard;
+    await a.io.in('red').fetchSockets();
+    a.io.in('red').socketsJoin('blue');
+    a.io.on('question', (answer: (text: string) => void) => answer('yes'));
+    b.io.on('question', (answer: (text: string) => void) => answer('yes'));
+    expect(await a.io.serverSideEmitWithAck('question')).toEqual(['yes']);
+    client.on('asked', (answer: (text: string) => void) => answer('here'));
+    expect(await a.io.to('red').timeout(2000).emitWithAck('asked')).toEqual(['here']);
+    expect(a.seen.invalid + b.seen.invalid).toBe(before);
+  });
+});
+
+describe('the wire format stays that of the stock adapter', () => {
+  it('a stock node and ours hear each other', async () => {
+    await using own = new AsyncDisposableStack();
+    const [pub, sub] = [0, 1].map(() => own.adopt(new Redis(redis.url), (client) => client.disconnect()));
+    const stock = own.adopt(new Server({ adapter: createAdapter(pub, sub) }), (server) =>
+      server.of('/').adapter.close(),
+    );
+    stock.of('/');
+    await sub?.ping();
+    const { client } = await a.connect(['green']);
+    const heard = nextEvent(client, 'told');
+    stock.to('green').emit('told', 'by stock');
+    expect(await heard).toEqual(['by stock']);
+    expect(await stock.in('green').fetchSockets()).toHaveLength(1);
+  });
+
+  it('a stock emitter reaches every node', async () => {
+    const [{ client: one }, { client: two }] = [await a.connect(), await b.connect()];
+    const heard = [nextEvent(one, 'told'), nextEvent(two, 'told')];
+    new Emitter(outsider).emit('told', Buffer.from([1, 2, 3]));
+    expect(await Promise.all(heard)).toEqual([[Buffer.from([1, 2, 3])], [Buffer.from([1, 2, 3])]]);
+  });
+});
+
+describe('a Redis that goes away', () => {
+  it('stops nothing that is local, counts what other nodes miss, and is used again once it is back', async () => {
+    await using own = new AsyncDisposableStack();
+    const server = own.use(await RedisServer.start());
+    const [one, two] = [own.use(await startServer(server.url)), own.use(await startServer(server.url))];
+    const { client: near } = await one.connect(['red']);
+    const { client: far } = await two.connect(['red']);
+
+    await server.stop();
+    await eventually(() => expect(one.link.up).toBe(false));
+    const heard = nextEvent(near, 'told');
+    one.io.to('red').emit('told', 'meanwhile');
+    expect(await heard).toEqual(['meanwhile']);
+    await eventually(() => expect(one.seen.dropped).toBe(1));
+
+    await server.restart();
+    const missed: unknown[] = [];
+    far.on('told', (data) => missed.push(data));
+    await eventually(() => {
+      one.io.to('red').emit('told', 'again');
+      expect(missed).toContain('again');
+    });
+    expect(missed).not.toContain('meanwhile');
+  });
+
+  it('is no reason for a cluster query to end the process', async () => {
+    await using own = new AsyncDisposableStack();
+    const server = own.use(await RedisServer.start());
+    const one = own.use(await startServer(server.url));
+    await server.stop();
+    await eventually(() => expect(one.link.up).toBe(false));
+    await expect(one.io.fetchSockets()).rejects.toThrow();
+  });
+});
