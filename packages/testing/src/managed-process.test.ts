@@ -1,3 +1,8 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { eventually } from './eventually.ts';
 import { ManagedProcess } from './managed-process.ts';
@@ -55,6 +60,28 @@ test('SIGKILL takes the children of a detached process with it', async () => {
   const pid = Number(line.split(' ')[1]);
   parent.kill('SIGKILL');
   await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
+});
+
+test('a process and its folder go when their owner is killed', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'fanfare-owned-'));
+  const module = pathToFileURL(join(import.meta.dirname, 'managed-process.ts'));
+  const owned = { command: process.execPath, args: ['-e', FOREVER], dir };
+  await using owner = await ManagedProcess.start({
+    command: process.execPath,
+    args: [
+      '--input-type=module',
+      '-e',
+      `import { ManagedProcess } from '${module}';
+       const { pid } = await ManagedProcess.start(${JSON.stringify(owned)});
+       console.log('owned', pid);`,
+    ],
+  });
+  const line = await owner.waitForLine((text) => text.startsWith('owned'));
+  const pid = Number(line.split(' ')[1]);
+  expect(process.kill(pid, 0)).toBe(true);
+  owner.kill('SIGKILL');
+  await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
+  await eventually(() => expect(existsSync(dir)).toBe(false));
 });
 
 test('env adds to the inherited environment and removes from it', async () => {

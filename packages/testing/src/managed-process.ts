@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { environment } from './binaries.ts';
 import { within } from './eventually.ts';
+import { createLifeline } from './lifeline.ts';
 
 const KEPT_LINES = 1_000;
 
@@ -20,6 +21,8 @@ export interface ProcessOptions {
   killAfterMs?: number;
   /** A process group of its own: Ctrl-C in the terminal does not reach it. Default false. */
   detached?: boolean;
+  /** A folder of its own, removed only when its owner is killed and cannot do it. */
+  dir?: string;
   /** Hears every line as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   /** Told of the process as soon as it runs, ready or not; of a server, at every restart too. */
@@ -35,7 +38,7 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** A child process that ends with its owner and whose failures carry its output. */
+/** A child process that ends with its owner, even a killed one, and whose failures carry its output. */
 export class ManagedProcess implements AsyncDisposable {
   readonly pid: number;
   readonly name: string;
@@ -71,8 +74,9 @@ export class ManagedProcess implements AsyncDisposable {
     this.name = options.name ?? basename(options.command);
     this.#detached = options.detached ?? false;
     this.#killAfterMs = options.killAfterMs ?? 5_000;
+    const gone = createLifeline({ pid: this.pid, isLeader: this.#detached, dir: options.dir });
     this.exited = new Promise((resolve) => {
-      child.once('close', (code, signal) => resolve({ code, signal }));
+      child.once('close', (code, signal) => gone().then(() => resolve({ code, signal })));
     });
     for (const stream of ['stdout', 'stderr'] as const) {
       const input = child[stream];

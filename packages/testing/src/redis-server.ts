@@ -78,11 +78,12 @@ export class RedisServer implements AsyncDisposable {
 }
 
 const run = async (options: RedisOptions, port: number, dir: string): Promise<ManagedProcess> => {
-  const { port: _port, dir: _dir, args = [], ...processOptions } = options;
+  const { port: _port, dir: kept, args = [], ...processOptions } = options;
   const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
   const server = await ManagedProcess.start({
     command: await findBinary(REDIS),
     args: [...fixed, '--save', '', '--appendonly', 'no', ...args],
+    ...(kept === undefined && { dir }),
     ...processOptions,
   });
   try {
