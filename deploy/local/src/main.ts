@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { announcement, jsonAnnouncement } from './announcement.ts';
+import { isLevel, jsonLine, type Level, type LogLine, readableLine } from './log-lines.ts';
+import { type LauncherOptions, parseOptions, USAGE, UsageError } from './options.ts';
+import { PortError, startStack } from './stack.ts';
+
+const tell = (text: string) => process.stderr.write(`${text}\n`);
+
+/** Settings of the gateways; what else stands in the environment is inherited anyway. */
+const gatewaySettings = () =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => name.startsWith('FANFARE_') || name === 'LOG_LEVEL'),
+  );
+
+/** Aborts with the first signal; the later ones of an impatient or forwarding parent change nothing. */
+const untilSignal = (): AbortSignal => {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => stop.abort(new UsageError(`Stopped by ${signal}.`)));
+  }
+  return stop.signal;
+};
+
+/** Lines of the processes as they come with `--json`; for a reader once all runs, as a failed start tells its own. */
+const createLog = (json: boolean, threshold: Level) => {
+  const held: string[] = [];
+  let isHolding = !json;
+  return {
+    write: (line: LogLine) => {
+      const text = json ? jsonLine(line, threshold) : readableLine(line, threshold);
+      if (text === undefined) return;
+      if (isHolding) held.push(text);
+      else tell(text);
+    },
+    release: () => {
+      isHolding = false;
+      for (const text of held.splice(0)) tell(text);
+    },
+  };
+};
+
+const launch = async (options: LauncherOptions): Promise<void> => {
+  const signal = untilSignal();
+  const env = gatewaySettings();
+  const asked = env.LOG_LEVEL;
+  const log = createLog(options.json, isLevel(asked) ? asked : options.json ? 'info' : 'warn');
+  await using stack = await startStack({
+    nodes: options.nodes,
+    workers: options.workers,
+    host: options.host,
+    port: options.port,
+    env,
+    onLog: log.write,
+    onProgress: tell,
+    onExit: (name, { code, signal: by }) => tell(`${name} ended with ${by ?? `code ${code}`}.`),
+    signal,
+  });
+  process.stdout.write(options.json ? `${jsonAnnouncement(stack)}\n` : announcement(stack));
+  log.release();
+  if (!signal.aborted) await once(signal, 'abort');
+  tell('Stopping …');
+};
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) process.stdout.write(USAGE);
+  else await launch(options);
+} catch (error) {
+  const known = error instanceof UsageError || error instanceof PortError;
+  tell(known || !(error instanceof Error) ? String(known ? error.message : error) : error.message);
+  process.exitCode = 1;
+}

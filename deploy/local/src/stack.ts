@@ -1,0 +1,154 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Exit,
+  freePort,
+  listenError,
+  type ManagedProcess,
+  NginxServer,
+  RedisServer,
+} from '@fanfare/testing';
+import { startApp } from './app-process.ts';
+import { createCredentials, type TokenRequest } from './credentials.ts';
+import { createGatewayNodes, type GatewayNode } from './gateway-nodes.ts';
+import type { LogLine } from './log-lines.ts';
+import { writeNginxConfig } from './nginx-config.ts';
+import { createProcessGroup } from './process-group.ts';
+import { apiEnv, type Env, gatewayEnv, namespacesOf } from './settings.ts';
+
+export interface StackOptions {
+  /** Gateway nodes, `n1` to `nN`; default 3. */
+  nodes?: number;
+  /** Worker processes of each node; default 1. */
+  workers?: number;
+  /** Address of the public port; default 127.0.0.1. */
+  host?: string;
+  /** Public port; default 0, which takes a free one. */
+  port?: number;
+  /** Settings of the gateways, such as `FANFARE_HANDLERS` and `FANFARE_NAMESPACES`. */
+  env?: Env;
+  /** Settings of the api, on top of those that it shares with the gateways. */
+  apiEnv?: Env;
+  /** Hears every line of every process. */
+  onLog?: (line: LogLine) => void;
+  /** Hears what is being started. */
+  onProgress?: (step: string) => void;
+  /** Hears of every process that ends before the stack does. */
+  onExit?: (name: string, exit: Exit) => void;
+  /** Stops the start at its next step. */
+  signal?: AbortSignal;
+}
+
+/** A whole cluster on this machine: Redis, gateway nodes, the api, and nginx on the one public port. */
+export interface Stack extends AsyncDisposable {
+  /** The public address, nginx. */
+  readonly url: string;
+  /** A day long, every room of every configured namespace. */
+  readonly token: string;
+  readonly apiKey: string;
+  readonly nodes: readonly GatewayNode[];
+  readonly redis: RedisServer;
+  readonly api: { readonly url: string; readonly opsUrl: string; readonly process: ManagedProcess };
+  readonly nginx: NginxServer;
+  /** A token with other claims than `token` has. */
+  issueToken(request: TokenRequest): Promise<string>;
+  /**
+   * Starts a further node, or with the id of one that has ended that one again on its ports. nginx is told of
+   * it and takes it up in its own time.
+   */
+  startNode(id?: string): Promise<GatewayNode>;
+}
+
+/** The public port cannot be had: one sentence for the reader. */
+export class PortError extends Error {}
+
+/** Starts everything and waits until it is ready; a failure half-way ends what was started. */
+export const startStack = async (options: StackOptions = {}): Promise<Stack> => {
+  const { nodes: count = 3, host = '127.0.0.1', env = {}, onProgress = () => {} } = options;
+  if (options.port) await assertCanListen(options.port, host);
+  await using starting = new AsyncDisposableStack();
+  const dir = await mkdtemp(join(tmpdir(), 'fanfare-'));
+  starting.defer(() => rm(dir, { recursive: true, force: true }));
+  const group = starting.use(createProcessGroup({ dir, onLog: options.onLog, onExit: options.onExit }));
+  const credentials = createCredentials(namespacesOf(env));
+
+  onProgress('Starting Redis …');
+  const redis = starting.use(await RedisServer.start({ dir, ...group.watch('redis') }));
+  options.signal?.throwIfAborted();
+
+  onProgress(`Starting ${count} gateway ${count === 1 ? 'node' : 'nodes'} and the api …`);
+  const shared = { env, redisUrl: redis.url, credentials };
+  const nodes = starting.use(
+    createGatewayNodes({ env: gatewayEnv(shared, options.workers ?? 1), watch: group.watch }),
+  );
+  const [api] = await Promise.all([
+    startApp({
+      app: 'api',
+      name: 'api',
+      port: 0,
+      opsPort: 0,
+      env: apiEnv(shared, options.apiEnv ?? {}),
+      ...group.watch('api'),
+    }),
+    ...Array.from({ length: count }, () => nodes.start()),
+  ]);
+  starting.use(api.process);
+  options.signal?.throwIfAborted();
+
+  onProgress('Starting nginx …');
+  const port = options.port || (await freePort(host));
+  const configure = () => writeNginxConfig({ dir, host, port, gateways: nodes.list(), apiPort: api.port });
+  await configure();
+  const nginx = starting.use(await NginxServer.start({ dir, ...group.watch('nginx') }));
+  const token = await credentials.issueToken();
+
+  group.reportExits = true;
+  const owned = starting.move();
+  return {
+    url: publicUrl(host, port),
+    token,
+    apiKey: credentials.apiKey,
+    get nodes() {
+      return nodes.list();
+    },
+    redis,
+    api: {
+      url: publicUrl('127.0.0.1', api.port),
+      opsUrl: publicUrl('127.0.0.1', api.opsPort),
+      process: api.process,
+    },
+    nginx,
+    issueToken: credentials.issueToken,
+    startNode: async (id) => {
+      const node = await nodes.start(id);
+      await configure();
+      nginx.kill('SIGHUP');
+      return node;
+    },
+    [Symbol.asyncDispose]: async () => {
+      group.reportExits = false;
+      await owned.disposeAsync();
+    },
+  };
+};
+
+/** Where a client on this machine reaches a port that may listen on all addresses. */
+const publicUrl = (host: string, port: number): string => {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;
+};
+
+/** Before anything is started: the most common reason for a start to fail. */
+const assertCanListen = async (port: number, host: string): Promise<void> => {
+  const code = await listenError(port, host);
+  if (code === undefined) return;
+  if (code === 'EADDRINUSE')
+    throw new PortError(
+      `Port ${port} on ${host} is taken: stop what listens there or choose another one with --port.`,
+    );
+  if (code === 'EACCES')
+    throw new PortError(`Port ${port} needs more rights: choose one above 1023 with --port.`);
+  throw new PortError(`Nothing can listen on ${host}:${port} (${code}): choose another address with --host.`);
+};
