@@ -75,7 +75,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const credentials = createCredentials(namespacesOf(env));
 
   onProgress('Starting Redis …');
-  const redis = starting.use(await RedisServer.start({ dir, ...group.watch('redis') }));
+  const redis = starting.use(await RedisServer.start(group.watch('redis')));
   options.signal?.throwIfAborted();
 
   onProgress(`Starting ${count} gateway ${count === 1 ? 'node' : 'nodes'} and the api …`);
@@ -101,7 +101,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const port = options.port || (await freePort(host));
   const configure = () => writeNginxConfig({ dir, host, port, gateways: nodes.list(), apiPort: api.port });
   await configure();
-  const nginx = starting.use(await NginxServer.start({ dir, ...group.watch('nginx') }));
+  const nginx = starting.use(await NginxServer.start(group.watch('nginx')));
   const token = await credentials.issueToken();
 
   group.reportExits = true;
