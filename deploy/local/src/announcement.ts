@@ -7,11 +7,11 @@ export interface Started {
 }
 
 /** The first line to try: publishes to `public:lobby`. */
-export const publishLine = ({ url, apiKey }: Started): string =>
+const publishLine = ({ url, apiKey }: Started): string =>
   `curl -sS ${url}/v1/publish -H 'authorization: Bearer ${apiKey}' -H 'content-type: application/json' -d '{"room":"public:lobby","event":"greeting:sent","data":{"text":"Hello from curl"}}'`;
 
 /** The second line to try: a stock client in `public:lobby` that prints all it hears. */
-export const listenLine = ({ url, token }: Started): string =>
+const listenLine = ({ url, token }: Started): string =>
   `node --input-type=module -e 'import { io } from "socket.io-client"; const socket = io("${url}", { auth: { token: "${token}" } }); socket.onAny((...event) => console.log(...event)); socket.on("connect_error", (error) => console.error(error.message)); socket.on("connect", () => socket.emit("room:join", { room: "public:lobby" }, (answer) => console.log("joined", answer)))'`;
 
 /** One line: `{url, token, apiKey, nodes: [{id, url, pid}]}`. */
