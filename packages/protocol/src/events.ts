@@ -26,12 +26,19 @@ const refusedRoom = z.object({
   error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }),
 });
 
+const joinRequests = z.strictObject({ rooms: z.array(joinRequest).min(1).max(LIMITS.roomsPerRequest) });
+
+/** A union says no more than that neither form fits: this tells what is wrong with the one that was meant. */
+const explainJoin: z.core.$ZodErrorMap<z.core.$ZodIssueInvalidUnion> = ({ input }) => {
+  const isSeveral = typeof input === 'object' && input !== null && 'rooms' in input;
+  const issue = (isSeveral ? joinRequests : joinRequest).safeParse(input).error?.issues[0];
+  if (issue === undefined) return undefined;
+  return issue.path.length === 0 ? issue.message : `"${issue.path.join('.')}": ${issue.message}`;
+};
+
 /** Join one room, or up to 50 with an answer each. */
 export const roomJoin = defineEvent('room:join', {
-  payload: z.union([
-    joinRequest,
-    z.strictObject({ rooms: z.array(joinRequest).min(1).max(LIMITS.roomsPerRequest) }),
-  ]),
+  payload: z.union([joinRequest, joinRequests], { error: explainJoin }),
   ack: z.union([joinedRoom, z.object({ rooms: z.array(z.union([joinedRoom, refusedRoom])) })]),
 });
 

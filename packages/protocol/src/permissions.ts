@@ -1,23 +1,28 @@
 import { z } from 'zod';
+import { LIMITS } from './limits.ts';
 
 export const ROOM_ACTIONS = ['join', 'publish', 'signal', 'presence'] as const;
 export type RoomAction = (typeof ROOM_ACTIONS)[number];
 
-/** `project:*` (one segment each), `project:**` (the rest), `**` (every room). */
+/** `project:*` (one segment each), `project:**` (the rest), `**` (every room). What can match no room is refused. */
 const roomPattern = z
   .string()
-  .max(200)
+  .max(LIMITS.roomBytes)
   .regex(
-    /^(\*\*|(\*|[a-z][a-z0-9-]*)(:(\*|[A-Za-z0-9_-]{1,64})){0,3}(:\*\*)?)$/,
+    /^(\*\*|(\*|[a-z][a-z0-9-]*)((:(\*|[A-Za-z0-9_-]{1,64})){1,3}|(:(\*|[A-Za-z0-9_-]{1,64})){0,2}:\*\*))$/,
     'a room pattern looks like "project:*" or "project:**"',
   );
+
+/** `*` stands for a whole segment and `**` for the rest: `mess*` would look right and match nothing. */
+const EVENT_PATTERN = /^(\*\*|(\*|[\w.-]+)(:(\*|[\w.-]*))*(:\*\*)?)$/;
 
 /** An action, where `publish` may be narrowed to event names: `publish message:*`. */
 const grant = z.string().refine((text) => {
   const [action, events, ...rest] = text.split(' ');
   if (rest.length > 0 || !ROOM_ACTIONS.some((known) => known === action)) return false;
-  return events === undefined || (action === 'publish' && /^[\w.:*-]{1,128}$/.test(events));
-}, 'an action is join, publish, signal, presence, or "publish <event pattern>"');
+  if (events === undefined) return true;
+  return action === 'publish' && events.length <= LIMITS.eventNameLength && EVENT_PATTERN.test(events);
+}, 'an action is join, publish, signal, presence, or "publish <event pattern>", such as "publish message:*"');
 
 /** The claims of a socket's token. Times in seconds since 1970. */
 export const tokenClaims = z.object({

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { publishRequest } from './http.ts';
+
+const good = { event: 'task:created', data: { id: 7 } };
+const messagesOf = (body: unknown): string =>
+  (publishRequest.safeParse(body).error?.issues ?? []).map(({ message }) => message).join('; ');
+
+describe('a publish request', () => {
+  it('goes to the default namespace', () => {
+    expect(publishRequest.parse({ ...good, room: 'project:1' })).toEqual({
+      ...good,
+      room: 'project:1',
+      namespace: '/',
+    });
+  });
+
+  it('has either room or rooms', () => {
+    const either = 'give either room or rooms';
+    expect(messagesOf({ ...good, room: 'project:1' })).toBe('');
+    expect(messagesOf({ ...good, rooms: ['project:1', 'project:2'] })).toBe('');
+    expect(messagesOf(good)).toBe(either);
+    expect(messagesOf({ ...good, room: 'project:1', rooms: ['project:2'] })).toBe(either);
+  });
+
+  it('has 1 to 50 rooms and at most 50 exceptions', () => {
+    const rooms = (count: number) => Array(count).fill('project:1');
+    expect(messagesOf({ ...good, rooms: rooms(50), except: rooms(50) })).toBe('');
+    expect(messagesOf({ ...good, rooms: [] })).toContain('>=1');
+    expect(messagesOf({ ...good, rooms: rooms(51) })).toContain('<=50');
+    expect(messagesOf({ ...good, rooms: rooms(1), except: rooms(51) })).toContain('<=50');
+  });
+
+  it.each([
+    { room: 'Project:1' },
+    { event: 'disconnect' },
+    { event: 'room:reset' },
+    { namespace: 'chat' },
+    { id: '' },
+    { rom: 'project:1' },
+  ])('is refused with %j', (change) => {
+    expect(publishRequest.safeParse({ ...good, room: 'project:1', ...change }).success).toBe(false);
+  });
+
+  it('may carry null, but not nothing', () => {
+    expect(publishRequest.parse({ ...good, room: 'project:1', data: null }).data).toBeNull();
+    expect(publishRequest.safeParse({ event: 'task:created', room: 'project:1' }).success).toBe(false);
+  });
+});
