@@ -14,7 +14,7 @@ const send = (res: ServerResponse, status: number, type: string, body: string): 
 /** Listens, or rejects with a `StartError` that names the port and the way out. */
 export const listenOn = async (
   server: {
-    listen(port: number, host: string): unknown;
+    listen(options: { port: number; host: string; exclusive: boolean }): unknown;
     once: NodeJS.EventEmitter['once'];
     off: NodeJS.EventEmitter['off'];
     address(): AddressInfo | string | null;
@@ -28,7 +28,8 @@ export const listenOn = async (
       server.off('error', fail);
       resolve();
     });
-    server.listen(where.port, where.host);
+    // In a cluster worker too the port is the worker's own, not one that the primary shares out.
+    server.listen({ port: where.port, host: where.host, exclusive: true });
   });
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : where.port;
