@@ -1,0 +1,225 @@
+import { ERRORS, type ErrorCode, problem } from '@fanfare/protocol';
+import { freePort } from '@fanfare/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Api, createApi } from './api.ts';
+import { loadApiConfig } from './config.ts';
+
+const KEY = 'k3y-of-billing-0001';
+
+/** The api beside a Redis that is away: whatever is refused before it is refused all the same. */
+const startApi = async (): Promise<Api> => {
+  const api = await createApi(
+    loadApiConfig({
+      FANFARE_HOST: '127.0.0.1',
+      FANFARE_PORT: '0',
+      FANFARE_OPS_HOST: '127.0.0.1',
+      FANFARE_OPS_PORT: '0',
+      FANFARE_API_KEYS: `billing:${KEY}`,
+      FANFARE_NAMESPACES: '/,/chat',
+      REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
+      LOG_LEVEL: 'silent',
+    }),
+  );
+  await api.listen();
+  return api;
+};
+
+let api: Api;
+beforeAll(async () => {
+  api = await startApi();
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+const url = (path: string) => `http://127.0.0.1:${api.ports.http}${path}`;
+const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+const event = { room: 'project:42', event: 'task:created', data: { id: 7 } };
+const publish = (body: unknown, changes: RequestInit = {}): RequestInit => ({
+  method: 'POST',
+  headers,
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+  ...changes,
+});
+
+/** Small enough to be read, and too deep for any function that recurses. */
+const TOO_DEEP = `{"room":"project:42","event":"task:created","data":${'['.repeat(40_000)}${']'.repeat(40_000)}}`;
+
+interface Row {
+  request: [path: string, init?: RequestInit];
+  code: ErrorCode;
+  detail?: string;
+}
+
+const refusals: Record<string, Row> = {
+  'an unknown route': { request: ['/v1/rooms'], code: 'not_found' },
+  'a path that cannot be decoded': { request: ['/docs/%ff%00'], code: 'not_found' },
+  'a wrong method': {
+    request: ['/v1/publish'],
+    code: 'not_found',
+    detail: '/v1/publish takes POST, not GET',
+  },
+  'another wrong method': {
+    request: ['/v1/cluster', { method: 'DELETE', headers }],
+    code: 'not_found',
+    detail: '/v1/cluster takes GET, not DELETE',
+  },
+  'no key': { request: ['/v1/cluster'], code: 'api_key_invalid' },
+  'no key, before the body is looked at': {
+    request: ['/v1/publish', publish('{', { headers: { 'content-type': 'application/json' } })],
+    code: 'api_key_invalid',
+  },
+  'a wrong key': {
+    request: ['/v1/publish', publish(event, { headers: { ...headers, authorization: `Bearer ${KEY}x` } })],
+    code: 'api_key_invalid',
+  },
+  'a body that is not JSON': { request: ['/v1/publish', publish('{"room":')], code: 'invalid_payload' },
+  'a body of another type': {
+    request: ['/v1/publish', publish(event, { headers: { ...headers, 'content-type': 'text/plain' } })],
+    code: 'invalid_payload',
+    detail: 'Send a JSON body with "Content-Type: application/json"',
+  },
+  'no body': { request: ['/v1/publish', { method: 'POST', headers }], code: 'invalid_payload' },
+  'a charset that nobody knows': {
+    request: [
+      '/v1/publish',
+      publish(event, { headers: { ...headers, 'content-type': 'application/json; charset=x' } }),
+    ],
+    code: 'invalid_payload',
+    detail: 'unsupported charset "X"',
+  },
+  'an encoding that is none': {
+    request: ['/v1/publish', publish(event, { headers: { ...headers, 'content-encoding': 'gzip' } })],
+    code: 'invalid_payload',
+  },
+  'a body that is no object': {
+    request: ['/v1/publish', publish('7')],
+    code: 'invalid_payload',
+    detail: 'The body: Invalid input: expected object, received number',
+  },
+  'a body over 100 KB': {
+    request: ['/v1/publish', publish({ ...event, data: 'x'.repeat(100 * 1024) })],
+    code: 'payload_too_large',
+  },
+  'data over 64 KB': {
+    request: ['/v1/publish', publish({ ...event, data: 'x'.repeat(65_536) })],
+    code: 'payload_too_large',
+    detail: '"data": more than 65536 bytes of JSON',
+  },
+  'data that is nested too deeply': {
+    request: ['/v1/publish', publish(TOO_DEEP)],
+    code: 'invalid_payload',
+    detail: '"data": nested deeper than 100 levels',
+  },
+  'no data': { request: ['/v1/publish', publish({ ...event, data: undefined })], code: 'invalid_payload' },
+  'a field that nobody knows': {
+    request: ['/v1/publish', publish({ ...event, channel: 'x' })],
+    code: 'invalid_payload',
+    detail: 'The body: Unrecognized key: "channel"',
+  },
+  'a name that is no room': {
+    request: ['/v1/publish', publish({ ...event, room: 'lobby' })],
+    code: 'invalid_payload',
+  },
+  'a room and rooms': {
+    request: ['/v1/publish', publish({ ...event, rooms: ['project:43'] })],
+    code: 'invalid_payload',
+    detail: 'The body: give either room or rooms',
+  },
+  'neither room nor rooms': {
+    request: ['/v1/publish', publish({ ...event, room: undefined })],
+    code: 'invalid_payload',
+    detail: 'The body: give either room or rooms',
+  },
+  'more than 50 rooms': {
+    request: [
+      '/v1/publish',
+      publish({ ...event, room: undefined, rooms: Array.from({ length: 51 }, (_, i) => `project:${i}`) }),
+    ],
+    code: 'invalid_payload',
+  },
+  'an event name of the protocol': {
+    request: ['/v1/publish', publish({ ...event, event: 'disconnect' })],
+    code: 'invalid_payload',
+    detail: '"event": this event name belongs to the protocol',
+  },
+  'a namespace that is not configured': {
+    request: ['/v1/publish', publish({ ...event, namespace: '/admin' })],
+    code: 'not_found',
+    detail: 'There is no namespace "/admin" in this cluster',
+  },
+  'a publish while Redis is away': { request: ['/v1/publish', publish(event)], code: 'unavailable' },
+  'a question while Redis is away': { request: ['/v1/cluster', { headers }], code: 'unavailable' },
+};
+
+describe('an api process', () => {
+  it.each(Object.entries(refusals))('answers %s with a problem document', async (_name, row) => {
+    const response = await fetch(url(row.request[0]), row.request[1]);
+    expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+    const { status, message, retryable } = ERRORS[row.code];
+    expect(response.status).toBe(status);
+    const document = problem.parse(await response.json());
+    expect(document).toMatchObject({
+      type: `/docs/errors#${row.code}`,
+      title: message,
+      status,
+      code: row.code,
+      retryable,
+      ...(row.detail !== undefined && { detail: row.detail }),
+    });
+  });
+
+  it('says which methods a path takes', async () => {
+    expect((await fetch(url('/v1/publish'))).headers.get('allow')).toBe('POST');
+  });
+
+  it('says how to authenticate and when to try again', async () => {
+    const refused = await fetch(url('/v1/cluster'));
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer realm="fanfare"');
+    const unavailable = await fetch(url('/v1/publish'), publish(event));
+    expect(unavailable.headers.get('retry-after')).toBe('1');
+  });
+
+  it('answers /api/health whatever Redis does', async () => {
+    const response = await fetch(url('/api/health'));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: 'ok' });
+  });
+
+  it('counts publishes by outcome', async () => {
+    await using own = await startApi();
+    const send = (init: RequestInit) => fetch(`http://127.0.0.1:${own.ports.http}/v1/publish`, init);
+    await send(publish(event));
+    await send(publish({ ...event, room: 'lobby' }));
+    await send(publish(event, { headers: {} }));
+    const metrics = await (await fetch(`http://127.0.0.1:${own.ports.ops}/metrics`)).text();
+    for (const [outcome, count] of Object.entries({
+      accepted: 0,
+      unavailable: 1,
+      invalid_payload: 1,
+      api_key_invalid: 1,
+    })) {
+      expect(metrics).toContain(
+        `fanfare_publish_total{outcome="${outcome}",app="api",worker="0"} ${count}\n`,
+      );
+    }
+    expect(metrics).toContain('fanfare_publish_duration_seconds_count{app="api",worker="0"} 3\n');
+    expect(metrics).toContain('fanfare_redis_up{app="api",worker="0"} 0\n');
+    expect(metrics).toContain('process_cpu_seconds_total');
+  });
+
+  it('shows its reference and its error table without asking another host', async () => {
+    const pages = await Promise.all(['/docs', '/docs/errors'].map((path) => fetch(url(path))));
+    for (const response of pages) {
+      expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+      expect(response.headers.get('content-security-policy')).not.toContain('http');
+      expect(await response.text()).not.toMatch(/https?:/);
+    }
+    const script = await fetch(url('/docs/rapidoc.js'));
+    expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+    expect(await script.text()).toContain('rapi-doc');
+  });
+
+  it('has a row of the error table at every address that a problem links to', async () => {
+    const table = await (await fetch(url('/docs/errors'))).text();
+    for (const code of Object.keys(ERRORS)) expect(table).toContain(`<tr id="${code}">`);
+  });
+});

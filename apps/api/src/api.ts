@@ -1,0 +1,88 @@
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { connectRedis, probeBus, publishAsWorker, publishOverRedis, reportStatus } from '@fanfare/cluster';
+import {
+  createLogger,
+  createOpsServer,
+  createRegistry,
+  listenOn,
+  metricsText,
+  type Service,
+} from '@fanfare/runtime';
+import { AggregatorRegistry } from 'prom-client';
+import type { ApiConfig } from './config.ts';
+import { createApiEvents } from './events.ts';
+import { createHttpApp } from './http/app.ts';
+import { createKeyCheck } from './http/auth.ts';
+import { createDrainingServer } from './http/server.ts';
+import { createPages } from './openapi/pages.ts';
+import { createRoutes } from './routes.ts';
+
+/** Longest wait for requests under way; a publish takes a second at most, so the rest are stuck senders. */
+const DRAIN_MS = 5000;
+
+/** An api process: on its own beside a Redis, or a worker of a machine that has none. */
+export interface Api extends Service {
+  /** Ports in use once `listen` has resolved; a worker has no ops port of its own. */
+  readonly ports: { http: number; ops: number };
+}
+
+export async function createApi(config: ApiConfig): Promise<Api> {
+  await using stack = new AsyncDisposableStack();
+  const isWorker = cluster.isWorker;
+  let draining = false;
+
+  const log = createLogger({ level: config.logLevel, bindings: { app: 'api', worker: config.worker } });
+  for (const warning of config.warnings) log.warn({ warning }, 'unknown setting');
+  const registry = createRegistry({ app: 'api', worker: config.worker });
+  const events = createApiEvents(log, registry);
+
+  const { redisUrl: url, worker, namespaces } = config;
+  const redis =
+    url === undefined
+      ? undefined
+      : stack.use(connectRedis({ url, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
+  const publisher = stack.use(redis ? publishOverRedis(redis) : publishAsWorker(namespaces));
+  const probe = redis && probeBus(redis, randomBytes(8).toString('hex'));
+  // Not awaited: its unsubscribe is never answered while Redis is away.
+  stack.defer(() => void probe?.[Symbol.asyncDispose]());
+
+  const app = createHttpApp({
+    routes: createRoutes({ publisher, namespaces, events }),
+    pages: createPages(),
+    authenticate: createKeyCheck(config.apiKeys),
+    events,
+  });
+  const server = stack.use(createDrainingServer(app));
+
+  const notReady = () => [
+    ...(draining ? ['draining'] : []),
+    ...(probe && !probe.healthy ? ['redis: publish and subscribe do not both work'] : []),
+  ];
+  const ops = isWorker
+    ? undefined
+    : stack.use(createOpsServer({ ...config.ops, notReady, metrics: () => metricsText(registry) }));
+
+  const ports = { http: 0, ops: 0 };
+  const owned = stack.move();
+  return {
+    ports,
+    listen: async () => {
+      ports.http = await listenOn(server.http, { ...config.http, setting: 'FANFARE_PORT' });
+      ports.ops = (await ops?.listen()) ?? 0;
+      if (isWorker) {
+        AggregatorRegistry.setRegistries(registry);
+        // Answers the primary when it gathers the metrics of its workers.
+        new AggregatorRegistry();
+        owned.use(reportStatus(notReady));
+      }
+      log.info({ port: ports.http, opsPort: ports.ops, pid: process.pid, mode: publisher.mode }, 'listening');
+    },
+    drain: async () => {
+      draining = true;
+      log.info('draining');
+      await server.drain(Math.min(DRAIN_MS, config.shutdownMs / 2));
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

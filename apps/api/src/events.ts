@@ -1,0 +1,45 @@
+import type { AppError, ErrorCode } from '@fanfare/protocol';
+import type { Logger } from '@fanfare/runtime';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Every business event of an api process, reported to the log and to the metrics in one call. */
+export type ApiEvents = ReturnType<typeof createApiEvents>;
+
+/** How a request ended: `accepted`, or the code that the caller was told. */
+export type Outcome = 'accepted' | ErrorCode;
+
+export function createApiEvents(log: Logger, registry: Registry) {
+  const registers = [registry];
+  const publishes = new Counter({
+    name: 'fanfare_publish_total',
+    help: 'Publish requests, by outcome: accepted, or a code of the error table',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'fanfare_publish_duration_seconds',
+    help: 'Time to answer a publish request',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    registers,
+  });
+  const redisUp = new Gauge({ name: 'fanfare_redis_up', help: '1 while Redis is connected', registers });
+  for (const outcome of ['accepted', 'unavailable']) publishes.inc({ outcome }, 0);
+
+  return {
+    published: (fields: { outcome: Outcome; publisher: string | undefined; seconds: number }) => {
+      publishes.inc({ outcome: fields.outcome });
+      duration.observe(fields.seconds);
+      log.debug(fields, 'publish answered');
+    },
+    /** A failure that a caller was told of; only what is our own fault is logged with its cause. */
+    failed: (error: AppError, fields: { method: string; path: string }) => {
+      if (error.code === 'internal') log.error({ ...fields, err: error.cause ?? error }, 'request failed');
+      else log.debug({ ...fields, code: error.code, detail: error.message }, 'request refused');
+    },
+    redisChanged: (up: boolean, reason?: string) => {
+      redisUp.set(up ? 1 : 0);
+      if (up) log.info('redis connected');
+      else log.warn({ reason }, 'redis is away: publishes are refused');
+    },
+  };
+}

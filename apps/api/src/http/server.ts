@@ -1,0 +1,36 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** An HTTP server that ends without cutting off whoever waits for an answer. */
+export interface DrainingServer extends AsyncDisposable {
+  readonly http: Server;
+  /** Stops accepting, answers what is under way, and cuts what is left after `ms`. */
+  drain(ms: number): Promise<void>;
+}
+
+export function createDrainingServer(listener: RequestListener): DrainingServer {
+  const http = createServer();
+  const connections = new Set<Socket>();
+  const unanswered = new Set<ServerResponse>();
+  http.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  http.on('request', (_req, res) => {
+    unanswered.add(res);
+    res.once('close', () => unanswered.delete(res));
+  });
+  http.on('request', listener);
+
+  const drain = async (ms: number): Promise<void> => {
+    const closed = new Promise<void>((resolve) => http.close(() => resolve()));
+    // `close` ends only connections that are idle after an answer: neither those that get one later, which would be
+    // kept alive for seconds, nor those on which nothing was ever asked.
+    for (const res of unanswered) if (!res.headersSent) res.setHeader('Connection', 'close');
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+    const timer = setTimeout(() => http.closeAllConnections(), ms);
+    await closed;
+    clearTimeout(timer);
+  };
+  return { http, drain, [Symbol.asyncDispose]: () => drain(0) };
+}
