@@ -25,12 +25,19 @@ const REQUESTS_TIMEOUT_MS = 1000;
  * arrives from it can throw. Only public seams are used: the two clients and the parser that the adapter is given.
  */
 export function createRedisAdapter(link: RedisLink, observer: BusObserver): AdapterFactory {
-  return createAdapter(guardPublisher(link.pub, observer), guardSubscriber(link.sub, observer), {
+  const create = createAdapter(guardPublisher(link.pub, observer), guardSubscriber(link.sub, observer), {
     key: SOCKET_IO_PREFIX,
     requestsTimeout: REQUESTS_TIMEOUT_MS,
     publishOnSpecificResponseChannel: true,
     parser: { encode, decode: strictDecode },
   });
+  return (nsp) => {
+    const adapter = create(nsp);
+    const countServers = adapter.serverCount.bind(adapter);
+    // socket.io 4.8.4 awaits this without a catch in every broadcast that wants acks; alone is what a node then is.
+    adapter.serverCount = () => countServers().catch(() => 1);
+    return adapter;
+  };
 }
 
 class InvalidBusMessage extends Error {}
