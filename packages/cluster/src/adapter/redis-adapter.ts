@@ -31,7 +31,8 @@ export function createRedisAdapter(link: RedisLink, observer: BusObserver): Adap
     publishOnSpecificResponseChannel: true,
     parser: { encode, decode: strictDecode },
   });
-  return (nsp) => {
+  // Socket.IO calls it with `new`, so it cannot be an arrow function.
+  return function createGuarded(nsp) {
     const adapter = create(nsp);
     const countServers = adapter.serverCount.bind(adapter);
     // socket.io 4.8.4 awaits this without a catch in every broadcast that wants acks; alone is what a node then is.
