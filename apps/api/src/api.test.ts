@@ -1,5 +1,7 @@
+import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { ERRORS, type ErrorCode, problem } from '@fanfare/protocol';
-import { freePort } from '@fanfare/testing';
+import { freePort, ManagedProcess } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, createApi } from './api.ts';
 import { loadApiConfig } from './config.ts';
@@ -221,5 +223,17 @@ describe('an api process', () => {
   it('has a row of the error table at every address that a problem links to', async () => {
     const table = await (await fetch(url('/docs/errors'))).text();
     for (const code of Object.keys(ERRORS)) expect(table).toContain(`<tr id="${code}">`);
+  });
+});
+
+describe('the program', () => {
+  it('ends with 78 and every problem of its configuration', async () => {
+    await using api = await ManagedProcess.start({
+      command: execPath,
+      args: ['--conditions=source', fileURLToPath(new URL('main.ts', import.meta.url))],
+      env: { FANFARE_API_KEYS: 'billing:short', FANFARE_PORT: 'x', REDIS_URL: undefined },
+    });
+    expect(await api.exited).toEqual({ code: 78, signal: null });
+    for (const name of ['FANFARE_API_KEYS', 'FANFARE_PORT', 'REDIS_URL']) expect(api.output).toContain(name);
   });
 });

@@ -1,0 +1,129 @@
+import { connect } from 'node:net';
+import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { eventually, freePort, ManagedProcess, RedisServer } from '@fanfare/testing';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+const KEY = 'k3y-of-billing-0001';
+const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' };
+const body = JSON.stringify({ room: 'project:42', event: 'task:created', data: { id: 7 } });
+
+const listening = z.object({ msg: z.literal('listening'), port: z.int(), opsPort: z.int() });
+
+/** The real program. */
+const startApi = async (redisUrl: string) => {
+  const child = await ManagedProcess.start({
+    name: 'api',
+    command: execPath,
+    args: ['--conditions=source', MAIN],
+    env: {
+      FANFARE_HOST: '127.0.0.1',
+      FANFARE_PORT: '0',
+      FANFARE_OPS_HOST: '127.0.0.1',
+      FANFARE_OPS_PORT: '0',
+      FANFARE_API_KEYS: `billing:${KEY}`,
+      REDIS_URL: redisUrl,
+    },
+  });
+  const line = await child.waitForLine((text) => text.includes('"listening"'));
+  const { port, opsPort } = listening.parse(JSON.parse(line));
+  const readiness = async () => (await fetch(`http://127.0.0.1:${opsPort}/readyz`)).json();
+  return {
+    process: child,
+    port,
+    publish: () => fetch(`http://127.0.0.1:${port}/v1/publish`, { method: 'POST', headers, body }),
+    cluster: () => fetch(`http://127.0.0.1:${port}/v1/cluster`, { headers }),
+    readiness,
+    untilReady: () => eventually(async () => expect(await readiness()).toEqual({ ready: true, reasons: [] })),
+    [Symbol.asyncDispose]: async () => {
+      await child.stop();
+    },
+  };
+};
+
+const AWAY = { ready: false, reasons: ['redis: publish and subscribe do not both work'] };
+
+describe('an api process with a Redis', () => {
+  it('is ready and publishes while Redis is there, and says so when it is not', async () => {
+    await using redis = await RedisServer.start();
+    await using api = await startApi(redis.url);
+    await api.untilReady();
+    expect((await api.publish()).status).toBe(200);
+
+    await redis.stop();
+    await eventually(async () => expect(await api.readiness()).toEqual(AWAY));
+    expect((await api.publish()).status).toBe(503);
+    expect((await api.cluster()).status).toBe(503);
+
+    await redis.restart();
+    await api.untilReady();
+    expect((await api.publish()).status).toBe(200);
+    expect(await (await api.cluster()).json()).toEqual({
+      mode: 'redis',
+      connections: 0,
+      nodes: [],
+      warnings: ['no gateway is alive: nobody hears what is published'],
+    });
+  });
+
+  it('starts without Redis and is ready when it comes', async () => {
+    const port = await freePort();
+    await using api = await startApi(`redis://127.0.0.1:${port}`);
+    expect(await api.readiness()).toEqual(AWAY);
+    await using _redis = await RedisServer.start({ port });
+    await api.untilReady();
+    expect((await api.publish()).status).toBe(200);
+  });
+
+  it('finishes what is under way on SIGTERM and exits with 0', async () => {
+    await using redis = await RedisServer.start();
+    await using api = await startApi(redis.url);
+    await api.untilReady();
+    await using client = await sendHalf(api.port);
+    api.process.kill('SIGTERM');
+    await eventually(async () =>
+      expect(await api.readiness()).toEqual({ ready: false, reasons: ['draining'] }),
+    );
+    await expect(api.publish()).rejects.toThrow();
+
+    expect(await client.finish()).toMatch(/^HTTP\/1\.1 200 OK\r\n(.*\r\n)+\r\n\{"results":/);
+    expect(await api.process.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it('exits with 0 on SIGTERM while Redis is away', async () => {
+    await using api = await startApi(`redis://127.0.0.1:${await freePort()}`);
+    expect(await api.process.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+/** A publish whose second half is still to come; the server has seen the first. */
+const sendHalf = async (port: number) => {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  const chunks: string[] = [];
+  const whole = new Promise<string>((resolve, reject) => {
+    socket.on('data', (chunk) => chunks.push(String(chunk)));
+    socket.once('end', () => resolve(chunks.join('')));
+    socket.once('error', reject);
+  });
+  const head = Object.entries({
+    ...headers,
+    host: 'api',
+    expect: '100-continue',
+    'content-length': body.length,
+  });
+  socket.write(`POST /v1/publish HTTP/1.1\r\n${head.map((pair) => `${pair.join(': ')}\r\n`).join('')}\r\n`);
+  await eventually(() => expect(chunks.join('')).toBe('HTTP/1.1 100 Continue\r\n\r\n'));
+  chunks.length = 0;
+  socket.write(body.slice(0, 10));
+  return {
+    finish: () => {
+      socket.write(body.slice(10));
+      return whole;
+    },
+    [Symbol.asyncDispose]: async () => {
+      socket.destroy();
+    },
+  };
+};
