@@ -18,9 +18,14 @@ const listenLine = ({ url, token }: Started): string =>
 export const jsonAnnouncement = ({ url, token, apiKey, nodes }: Started): string =>
   JSON.stringify({ url, token, apiKey, nodes: nodes.map(({ id, url, pid }) => ({ id, url, pid })) });
 
-export const announcement = (started: Started): string => `
-Fanfare is running at ${started.url}
+const SINGLE_NOTICE = `
+This is one node without Redis and nginx: its worker processes share rooms on this machine alone, nothing is
+logged, and what is published reaches only who is connected at that moment.
+`;
 
+export const announcement = (started: Started, { single }: { single: boolean }): string => `
+Fanfare is running at ${started.url}
+${single ? SINGLE_NOTICE : ''}
 Console   ${started.url}/#token=${started.token}
 API       ${started.url}/docs
 API key   ${started.apiKey}

@@ -3,6 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { eventually, ManagedProcess } from '@fanfare/testing';
 import { z } from 'zod';
 import type { Membership } from './process-group.ts';
+import type { Env } from './settings.ts';
+
+const ROOT = new URL('../../../', import.meta.url);
 
 const listening = z.object({ msg: z.literal('listening'), port: z.int(), opsPort: z.int() });
 
@@ -13,35 +16,58 @@ export interface AppProcess {
   opsPort: number;
 }
 
-const parseListening = (line: string) => {
-  if (!line.includes('"listening"')) return undefined;
+const parseAs = <T>(schema: z.ZodType<T>, line: string): T | undefined => {
+  if (!line.startsWith('{')) return undefined;
   try {
-    return listening.safeParse(JSON.parse(line)).data;
+    return schema.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined;
   }
 };
 
-/** Starts `apps/{app}/src/main.ts` on 127.0.0.1; `port` and `opsPort` 0 take free ones. */
+/** Starts a program of the repository, and waits until it logs a record that fits the schema. */
+export const startProgram = async <T>(
+  options: {
+    /** Path in the repository. */
+    main: string;
+    /** What errors call it. */
+    name: string;
+    env: Env;
+    awaits: z.ZodType<T>;
+  } & Membership,
+): Promise<{ process: ManagedProcess; record: T }> => {
+  const { main, awaits, ...processOptions } = options;
+  const child = await ManagedProcess.start({
+    ...processOptions,
+    command: execPath,
+    args: ['--conditions=source', fileURLToPath(new URL(main, ROOT))],
+    killAfterMs: 10_000,
+  });
+  try {
+    const isAwaited = (line: string) => parseAs(awaits, line) !== undefined;
+    const line = await child.waitForLine(isAwaited, { timeoutMs: 30_000 });
+    return { process: child, record: awaits.parse(JSON.parse(line)) };
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+};
+
+/** Starts a gateway or the api on 127.0.0.1, and waits until it is ready; `port` and `opsPort` 0 take free ones. */
 export const startApp = async (
   options: {
     app: 'gateway' | 'api';
-    /** What errors call it. */
     name: string;
     port: number;
     opsPort: number;
-    env: Readonly<Record<string, string | undefined>>;
+    env: Env;
   } & Membership,
 ): Promise<AppProcess> => {
-  const { app, name, port, opsPort, env, ...membership } = options;
-  const child = await ManagedProcess.start({
-    ...membership,
-    name,
-    command: execPath,
-    args: [
-      '--conditions=source',
-      fileURLToPath(new URL(`../../../apps/${app}/src/main.ts`, import.meta.url)),
-    ],
+  const { app, port, opsPort, env, ...rest } = options;
+  const started = await startProgram({
+    ...rest,
+    main: `apps/${app}/src/main.ts`,
+    awaits: listening,
     env: {
       ...env,
       FANFARE_HOST: '127.0.0.1',
@@ -49,17 +75,15 @@ export const startApp = async (
       FANFARE_OPS_HOST: '127.0.0.1',
       FANFARE_OPS_PORT: String(opsPort),
     },
-    killAfterMs: 10_000,
   });
+  const { process: child, record } = started;
   try {
-    const line = await child.waitForLine((text) => parseListening(text) !== undefined, { timeoutMs: 30_000 });
-    const ports = listening.parse(JSON.parse(line));
-    await child.untilReady(eventually(() => assertReady(ports.opsPort), { timeoutMs: 15_000 }));
-    return { process: child, port: ports.port, opsPort: ports.opsPort };
+    await child.untilReady(eventually(() => assertReady(record.opsPort), { timeoutMs: 15_000 }));
   } catch (error) {
     await child.stop();
     throw error;
   }
+  return { process: child, port: record.port, opsPort: record.opsPort };
 };
 
 const assertReady = async (opsPort: number): Promise<void> => {

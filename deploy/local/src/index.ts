@@ -2,4 +2,5 @@ export type { TokenRequest } from './credentials.ts';
 export type { GatewayNode } from './gateway-nodes.ts';
 export type { LogLine } from './log-lines.ts';
 export { type NginxConfigOptions, writeNginxConfig } from './nginx-config.ts';
-export { PortError, type Stack, type StackOptions, startStack } from './stack.ts';
+export { PortError } from './public-port.ts';
+export { type Stack, type StackOptions, startStack } from './stack.ts';

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import type { Exit } from '@fanfare/testing';
 import { announcement, jsonAnnouncement } from './announcement.ts';
 import { isLevel, jsonLine, type Level, type LogLine, readableLine } from './log-lines.ts';
 import { type LauncherOptions, parseOptions, USAGE, UsageError } from './options.ts';
-import { PortError, startStack } from './stack.ts';
+import { PortError } from './public-port.ts';
+import { startSingle } from './single/single.ts';
+import { startStack } from './stack.ts';
 
 const tell = (text: string) => process.stderr.write(`${text}\n`);
 
@@ -44,18 +47,22 @@ const launch = async (options: LauncherOptions): Promise<void> => {
   const env = gatewaySettings();
   const asked = env.LOG_LEVEL;
   const log = createLog(options.json, isLevel(asked) ? asked : options.json ? 'info' : 'warn');
-  await using stack = await startStack({
-    nodes: options.nodes,
-    workers: options.workers,
+  const shared = {
     host: options.host,
     port: options.port,
+    ...(options.workers !== undefined && { workers: options.workers }),
     env,
     onLog: log.write,
     onProgress: tell,
-    onExit: (name, { code, signal: by }) => tell(`${name} ended with ${by ?? `code ${code}`}.`),
+    onExit: (name: string, { code, signal: by }: Exit) => tell(`${name} ended with ${by ?? `code ${code}`}.`),
     signal,
-  });
-  process.stdout.write(options.json ? `${jsonAnnouncement(stack)}\n` : announcement(stack));
+  };
+  await using started = options.single
+    ? await startSingle(shared)
+    : await startStack({ ...shared, nodes: options.nodes });
+  process.stdout.write(
+    options.json ? `${jsonAnnouncement(started)}\n` : announcement(started, { single: options.single }),
+  );
   log.release();
   if (!signal.aborted) await once(signal, 'abort');
   tell('Stopping …');

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { parseOptions } from './options.ts';
 
-test('three nodes with one worker each on 127.0.0.1:8080 are the default', () => {
+test('three nodes on 127.0.0.1:8080 are the default', () => {
   expect(parseOptions([])).toEqual({
     nodes: 3,
-    workers: 1,
+    workers: undefined,
     port: 8080,
     host: '127.0.0.1',
     json: false,

@@ -3,11 +3,11 @@ import { parseArgs } from 'node:util';
 export const USAGE = `npm start [-- options]
 
   --nodes N     gateway nodes, default 3
-  --workers N   worker processes per node, default 1
+  --workers N   worker processes per node, default 1; 2 with --single
   --port N      public port, default 8080; 0 takes a free one
   --host H      address that it listens on, default 127.0.0.1
   --json        print one JSON line when ready; logs go to stderr
-  --single      one node without Redis and nginx
+  --single      one node without Redis and nginx, whatever --nodes says
   --help        this text
 
 Settings of the gateways (FANFARE_HANDLERS, FANFARE_NAMESPACES, LOG_LEVEL, ...) are taken from the environment.
@@ -18,7 +18,8 @@ export class UsageError extends Error {}
 
 export interface LauncherOptions {
   nodes: number;
-  workers: number;
+  /** Undefined: the default of the mode. */
+  workers: number | undefined;
   port: number;
   host: string;
   json: boolean;
@@ -28,7 +29,7 @@ export interface LauncherOptions {
 
 const KNOWN = {
   nodes: { type: 'string', default: '3' },
-  workers: { type: 'string', default: '1' },
+  workers: { type: 'string' },
   port: { type: 'string', default: '8080' },
   host: { type: 'string', default: '127.0.0.1' },
   json: { type: 'boolean', default: false },
@@ -62,7 +63,8 @@ export const parseOptions = (args: readonly string[]): LauncherOptions => {
   const values = parse(args);
   return {
     nodes: number('nodes', values.nodes, { min: 1, max: 50 }),
-    workers: number('workers', values.workers, { min: 1, max: 256 }),
+    workers:
+      values.workers === undefined ? undefined : number('workers', values.workers, { min: 1, max: 256 }),
     port: number('port', values.port, { min: 0, max: 65_535 }),
     host: values.host,
     json: values.json,

@@ -2,7 +2,7 @@ import type { Exit, ManagedProcess, ProcessOptions } from '@fanfare/testing';
 import type { LogLine } from './log-lines.ts';
 
 /** What ties a process to its group. */
-export type Membership = Required<Pick<ProcessOptions, 'detached' | 'dir' | 'onLine' | 'onStart'>>;
+export type Membership = Pick<ProcessOptions, 'detached' | 'dir' | 'onLine' | 'onStart'>;
 
 /** All processes of a stack: heard, watched, and ended with it whatever happens to the launcher. */
 export interface ProcessGroup extends AsyncDisposable {
@@ -14,7 +14,7 @@ export interface ProcessGroup extends AsyncDisposable {
 
 export const createProcessGroup = (options: {
   /** Removed when the launcher is killed; otherwise that is the caller's. */
-  dir: string;
+  dir?: string;
   onLog?: ((line: LogLine) => void) | undefined;
   onExit?: ((name: string, exit: Exit) => void) | undefined;
 }): ProcessGroup => {
@@ -35,7 +35,7 @@ export const createProcessGroup = (options: {
     watch: (name) => ({
       // Ctrl-C in the terminal reaches the launcher alone, which then ends everything in order.
       detached: true,
-      dir: options.dir,
+      ...(options.dir !== undefined && { dir: options.dir }),
       onLine: (text, stream) => options.onLog?.({ process: name, stream, text }),
       onStart: (child) => add(name, child),
     }),

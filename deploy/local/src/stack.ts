@@ -1,21 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type Exit,
-  freePort,
-  listenError,
-  type ManagedProcess,
-  NginxServer,
-  RedisServer,
-} from '@fanfare/testing';
+import { type Exit, freePort, type ManagedProcess, NginxServer, RedisServer } from '@fanfare/testing';
 import { startApp } from './app-process.ts';
 import { createCredentials, type TokenRequest } from './credentials.ts';
 import { createGatewayNodes, type GatewayNode } from './gateway-nodes.ts';
 import type { LogLine } from './log-lines.ts';
 import { writeNginxConfig } from './nginx-config.ts';
 import { createProcessGroup } from './process-group.ts';
+import { assertCanListen, urlOf } from './public-port.ts';
 import { apiEnv, type Env, gatewayEnv, namespacesOf } from './settings.ts';
 
 export interface StackOptions {
@@ -61,13 +54,10 @@ export interface Stack extends AsyncDisposable {
   startNode(id?: string): Promise<GatewayNode>;
 }
 
-/** The public port cannot be had: one sentence for the reader. */
-export class PortError extends Error {}
-
 /** Starts everything and waits until it is ready; a failure half-way ends what was started. */
 export const startStack = async (options: StackOptions = {}): Promise<Stack> => {
   const { nodes: count = 3, host = '127.0.0.1', env = {}, onProgress = () => {} } = options;
-  if (options.port) await assertCanListen(options.port, host);
+  await assertCanListen(host, options.port ?? 0);
   await using starting = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'fanfare-'));
   starting.defer(() => rm(dir, { recursive: true, force: true }));
@@ -75,7 +65,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const credentials = createCredentials(namespacesOf(env));
 
   onProgress('Starting Redis …');
-  const redis = starting.use(await RedisServer.start(group.watch('redis')));
+  const redis = starting.use(await RedisServer.start({ ...group.watch('redis'), dir }));
   options.signal?.throwIfAborted();
 
   onProgress(`Starting ${count} gateway ${count === 1 ? 'node' : 'nodes'} and the api …`);
@@ -101,13 +91,13 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const port = options.port || (await freePort(host));
   const configure = () => writeNginxConfig({ dir, host, port, gateways: nodes.list(), apiPort: api.port });
   await configure();
-  const nginx = starting.use(await NginxServer.start(group.watch('nginx')));
+  const nginx = starting.use(await NginxServer.start({ ...group.watch('nginx'), dir }));
   const token = await credentials.issueToken();
 
   group.reportExits = true;
   const owned = starting.move();
   return {
-    url: publicUrl(host, port),
+    url: urlOf(host, port),
     token,
     apiKey: credentials.apiKey,
     get nodes() {
@@ -115,8 +105,8 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
     },
     redis,
     api: {
-      url: publicUrl('127.0.0.1', api.port),
-      opsUrl: publicUrl('127.0.0.1', api.opsPort),
+      url: urlOf('127.0.0.1', api.port),
+      opsUrl: urlOf('127.0.0.1', api.opsPort),
       process: api.process,
     },
     nginx,
@@ -132,23 +122,4 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
       await owned.disposeAsync();
     },
   };
-};
-
-/** Where a client on this machine reaches a port that may listen on all addresses. */
-const publicUrl = (host: string, port: number): string => {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;
-};
-
-/** Before anything is started: the most common reason for a start to fail. */
-const assertCanListen = async (port: number, host: string): Promise<void> => {
-  const code = await listenError(port, host);
-  if (code === undefined) return;
-  if (code === 'EADDRINUSE')
-    throw new PortError(
-      `Port ${port} on ${host} is taken: stop what listens there or choose another one with --port.`,
-    );
-  if (code === 'EACCES')
-    throw new PortError(`Port ${port} needs more rights: choose one above 1023 with --port.`);
-  throw new PortError(`Nothing can listen on ${host}:${port} (${code}): choose another address with --host.`);
 };

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { eventually, freePort, isPortFree, ManagedProcess } from '@fanfare/testing';
+import { clusterResponse } from '@fanfare/protocol';
+import { eventually, freePort, isPortFree, ManagedProcess, nextEvent } from '@fanfare/testing';
+import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 
@@ -161,6 +163,35 @@ test('Ctrl-C during the start leaves nothing behind', async () => {
   await eventually(() => expect(pids.filter(isAlive)).toEqual([]));
   expect(await started.files()).toEqual([]);
   expect(started.stdout).toEqual([]);
+});
+
+test('--single: sockets on both workers hear what is published, and nothing is left at the end (C3)', async () => {
+  await using started = await startJson(['--single']);
+  const { url, token, apiKey, nodes } = started.ready;
+  expect(nodes).toEqual([{ id: 'n1', url, pid: nodes[0]?.pid }]);
+  const pids = await descendantsOf(started.launcher.pid);
+  await using clients = new AsyncDisposableStack();
+  const sockets = [];
+  for (const transport of ['polling', 'websocket', 'polling', 'websocket']) {
+    const options = { auth: { token }, transports: [transport], forceNew: true };
+    const socket = clients.adopt(io(url, options), (open) => {
+      open.close();
+    });
+    // One after the other: the next one goes to the worker with fewer connections.
+    await socket.timeout(10_000).emitWithAck('room:join', { room: 'public:lobby' });
+    sockets.push(socket);
+  }
+  const heard = Promise.all(sockets.map((socket) => nextEvent(socket, 'greeting:sent')));
+  const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ room: 'public:lobby', event: 'greeting:sent', data: { text: 'hello' } });
+  expect((await fetch(`${url}/v1/publish`, { method: 'POST', headers, body })).status).toBe(200);
+  for (const [data] of await heard) expect(data).toEqual({ text: 'hello' });
+
+  const cluster = clusterResponse.parse(await (await fetch(`${url}/v1/cluster`, { headers })).json());
+  expect(cluster.nodes.map(({ connections }) => connections)).toEqual([2, 2]);
+  started.launcher.kill('SIGINT');
+  expect(await started.launcher.exited).toEqual({ code: 0, signal: null });
+  await assertNothingIsLeft(started, pids);
 });
 
 test('a port that is taken is one clear sentence', async () => {
