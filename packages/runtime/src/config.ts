@@ -1,31 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { inspect } from 'node:util';
 import { z } from 'zod';
-
-/** A value that prints as `[redacted]` wherever it ends up; only `reveal()` gives it. */
-export class Secret {
-  readonly #value: string;
-
-  constructor(value: string) {
-    this.#value = value;
-  }
-
-  reveal(): string {
-    return this.#value;
-  }
-
-  toString(): string {
-    return '[redacted]';
-  }
-
-  toJSON(): string {
-    return '[redacted]';
-  }
-
-  [inspect.custom](): string {
-    return '[redacted]';
-  }
-}
+import { nearestName } from './nearest-name.ts';
+import { hideCredentials, Secret } from './secret.ts';
 
 /** Bad configuration: every problem in one message. A process that meets it exits with 78 (EX_CONFIG). */
 export class ConfigError extends Error {
@@ -85,27 +61,6 @@ const isSecret = (field: z.ZodType): boolean => {
   return inner instanceof z.ZodType && isSecret(inner);
 };
 
-/** Levenshtein distance, to name the setting that a typing mistake meant. */
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, charA] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, charB] of [...b].entries()) {
-      next.push(
-        Math.min((next[j] ?? 0) + 1, (row[j + 1] ?? 0) + 1, (row[j] ?? 0) + (charA === charB ? 0 : 1)),
-      );
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
-};
-
-const nearest = (name: string, known: readonly string[]): string | undefined =>
-  known
-    .map((candidate) => ({ candidate, far: distance(name, candidate) }))
-    .filter(({ far }) => far <= 3)
-    .sort((a, b) => a.far - b.far)[0]?.candidate;
-
 const readSecretFile = (path: string): { text: string } | { problem: string } => {
   try {
     return { text: readFileSync(path, 'utf8').trim() };
@@ -115,6 +70,16 @@ const readSecretFile = (path: string): { text: string } | { problem: string } =>
     };
   }
 };
+
+/** Names with our prefix that are no settings: typing mistakes, or settings of another process. */
+const unknownNames = (env: Env, known: readonly string[]): { warning: string; meant: string | undefined }[] =>
+  Object.keys(env)
+    .filter((name) => name.startsWith('FANFARE_') && env[name] !== '' && !known.includes(name))
+    .map((name) => {
+      const meant = nearestName(name, known);
+      const question = meant === undefined ? '' : `: did you mean ${meant}?`;
+      return { warning: `${name} is not a setting of this process${question}`, meant };
+    });
 
 /**
  * Reads flat settings from the environment. An empty variable counts as unset, secrets may come from `NAME_FILE`,
@@ -128,7 +93,6 @@ export function parseEnv<Shape extends z.ZodRawShape>(
 ): { settings: z.output<z.ZodObject<Shape>>; warnings: string[] } {
   const problems: string[] = [];
   const given: Record<string, string> = {};
-  const known = Object.keys(schema.shape);
   const fileNames = new Set<string>();
 
   for (const [name, field] of Object.entries(schema.shape)) {
@@ -151,18 +115,18 @@ export function parseEnv<Shape extends z.ZodRawShape>(
     if (problems.some((text) => text.startsWith(`${name}_FILE`))) continue;
     if (!(name in given)) problems.push(`${name} is not set`);
     else if (field instanceof z.ZodType && isSecret(field)) problems.push(`${name}: ${issue.message}`);
-    else problems.push(`${name}: ${issue.message}, got "${given[name]}"`);
+    else problems.push(`${name}: ${issue.message}, got "${hideCredentials(given[name] ?? '')}"`);
   }
   problems.push(...conflicts(given));
-  if (problems.length > 0 || !result.success) throw new ConfigError(problems);
 
-  const warnings = Object.keys(env)
-    .filter((name) => name.startsWith('FANFARE_') && !known.includes(name) && !fileNames.has(name))
-    .map((name) => {
-      const meant = nearest(name, known);
-      return `${name} is not a setting of this process${meant === undefined ? '' : `: did you mean ${meant}?`}`;
-    });
-  return { settings: result.data, warnings };
+  const unknown = unknownNames(env, [...Object.keys(schema.shape), ...fileNames]);
+  if (problems.length === 0 && result.success) {
+    return { settings: result.data, warnings: unknown.map(({ warning }) => warning) };
+  }
+  // A mistyped name is often why another one is not set.
+  const mistyped = unknown.filter(({ meant }) => meant !== undefined).map(({ warning }) => warning);
+  // Two bad items of one list read the same.
+  throw new ConfigError([...new Set([...problems, ...mistyped])]);
 }
 
 /** The settings of a schema as rows of a table, in the order of the schema. */

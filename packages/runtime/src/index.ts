@@ -4,7 +4,6 @@ export {
   type Env,
   flag,
   parseEnv,
-  Secret,
   type SettingRow,
   secret,
   settingRows,
@@ -14,3 +13,4 @@ export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.t
 export { createRegistry, metricsText } from './metrics.ts';
 export { createOpsServer, listenOn, type OpsServer } from './ops-server.ts';
 export { runMain, type Service, StartError } from './run-service.ts';
+export { Secret } from './secret.ts';

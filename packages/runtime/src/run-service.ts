@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { ConfigError, type Env } from './config.ts';
+import { hideCredentials } from './secret.ts';
 
 /** A process's work: take traffic, give it up in order, release everything. */
 export interface Service extends AsyncDisposable {
@@ -40,20 +41,26 @@ const exitOnKnownFailure = (error: unknown): never => {
   throw error;
 };
 
+/** Secrets print as `[redacted]` by themselves; a password may also stand in a URL. */
+const printable = (config: object): string =>
+  JSON.stringify(config, (_, value) => (typeof value === 'string' ? hideCredentials(value) : value), 2);
+
 /**
  * The whole life of a process: configuration (`--check-config` and `--print-config` stop there), start, signals,
- * drain, disposal. SIGINT and SIGTERM drain; a second one ends at once, and so does a drain of over `shutdownMs`.
+ * drain, disposal. SIGINT and SIGTERM drain; the same signal again ends at once with code 1, and so does a process
+ * that is not gone `shutdownMs` after the first.
  */
-export async function runMain<Config extends { shutdownMs: number }>(options: {
+export async function runMain<Config extends { shutdownMs: number; warnings?: readonly string[] }>(options: {
   load: (env: Env) => Config;
   start: (config: Config) => Promise<Service>;
 }): Promise<void> {
   try {
     const config = options.load(process.env);
     if (process.argv.includes('--check-config')) {
-      process.stdout.write('The configuration is good.\n');
+      const warnings = (config.warnings ?? []).map((warning) => `Warning: ${warning}\n`);
+      process.stdout.write(`${warnings.join('')}The configuration is good.\n`);
     } else if (process.argv.includes('--print-config')) {
-      process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
+      process.stdout.write(`${printable(config)}\n`);
     } else {
       await runService(() => options.start(config), config.shutdownMs);
       // A library's idle handle must not keep a process whose work is done.
@@ -68,13 +75,15 @@ async function runService(start: () => Promise<Service>, shutdownMs: number): Pr
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(1);
+      // Ctrl-C reaches the workers of a node too; the SIGTERM of their primary must not cut their drain short.
+      if (stop.signal.reason === signal) process.exit(1);
+      if (stop.signal.aborted) return;
       stop.abort(signal);
+      setTimeout(() => process.exit(1), shutdownMs);
     });
   }
   await using service = await start();
   await service.listen();
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
-  setTimeout(() => process.exit(1), shutdownMs).unref();
   await service.drain();
 }
