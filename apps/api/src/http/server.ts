@@ -1,6 +1,9 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** Longest time for a request to arrive whole, in ms; none is larger than 100 KB. */
+const REQUEST_MS = 30_000;
+
 /** An HTTP server that ends without cutting off whoever waits for an answer. */
 export interface DrainingServer extends AsyncDisposable {
   readonly http: Server;
@@ -9,7 +12,7 @@ export interface DrainingServer extends AsyncDisposable {
 }
 
 export function createDrainingServer(listener: RequestListener): DrainingServer {
-  const http = createServer();
+  const http = createServer({ requestTimeout: REQUEST_MS });
   const connections = new Set<Socket>();
   const unanswered = new Set<ServerResponse>();
   http.on('connection', (socket) => {

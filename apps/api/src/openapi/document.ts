@@ -36,13 +36,14 @@ export function openApiRoute(routes: readonly Route[], version: string): Route {
   return self;
 }
 
-export const createOpenApiDocument = (
+const createOpenApiDocument = (
   routes: readonly Route[],
   version: string,
 ): ReturnType<typeof createDocument> => {
   const paths: ZodOpenApiPathsObject = {};
-  for (const route of routes)
+  for (const route of routes) {
     paths[route.path] = { ...paths[route.path], [route.method]: operationOf(route) };
+  }
   return createDocument({
     openapi: '3.1.0',
     info: { title: 'Fanfare', version, description: INTRODUCTION },

@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { ERRORS } from '@fanfare/protocol';
 import { Router } from 'express';
 
-const RAPIDOC = createRequire(import.meta.url).resolve('rapidoc');
+const RAPIDOC = fileURLToPath(import.meta.resolve('rapidoc'));
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (char) => ESCAPES[char] ?? char);
