@@ -1,0 +1,25 @@
+// Entry of `npm run bench`.
+import { writeFile } from 'node:fs/promises';
+import { renderBenchReport } from './bench/bench-report.ts';
+import { BENCH_USAGE, parseBenchOptions } from './bench/options.ts';
+import { runBench } from './bench/run.ts';
+import { renderTable } from './bench/table.ts';
+
+const main = async (): Promise<void> => {
+  const options = parseBenchOptions(process.argv.slice(2));
+  if (options === 'help') {
+    process.stdout.write(BENCH_USAGE);
+    return;
+  }
+  const started = performance.now();
+  const seconds = () => String(Math.round((performance.now() - started) / 1_000)).padStart(4);
+  const result = await runBench(options, (line) => void process.stderr.write(`${seconds()} s  ${line}\n`));
+  process.stdout.write(`\n${renderTable(result)}\n`);
+  if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (options.html) await writeFile(options.html, renderBenchReport(result));
+};
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,104 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConnectResult } from '../load/calls.ts';
+import type { WorkerPool } from '../load/pool.ts';
+import { readProcess } from '../measure/processes.ts';
+import { comparedFigures, RoundLog } from './figures.ts';
+import type { BenchResult } from './result.ts';
+import type { Target } from './target.ts';
+import { type BenchSetting, startVariant, type Variant, WIRE } from './variants.ts';
+
+export interface ConnectionPlan {
+  variants: readonly Variant[];
+  connections: number;
+  rounds: number;
+}
+
+/** Opened and closed before anything is counted, so that the code is compiled and the pools are filled. */
+const WARM_UP = 600;
+const CONCURRENCY = 32;
+/** What a server does after its last answer (timers, other connections of its own) belongs to the connection. */
+const SETTLE_MS = 300;
+
+/** What a connection costs: server CPU to open it, heap and resident memory while it is idle. */
+export const measureConnections = async (
+  plan: ConnectionPlan,
+  setting: BenchSetting,
+  tools: { pool: WorkerPool; progress: (line: string) => void },
+): Promise<Required<Pick<BenchResult, 'idle' | 'connect'>>> => {
+  const log = new RoundLog();
+  for (let round = 1; round <= plan.rounds; round++) {
+    for (const variant of plan.variants) {
+      const cost = await measureOne(variant, plan.connections, { setting, pool: tools.pool });
+      for (const [measurement, value] of Object.entries(cost)) log.add(measurement, variant, value);
+      tools.progress(
+        `round ${round} of ${plan.rounds}, ${plan.connections} connections, ${variant}: ` +
+          `${cost.cpuUs.toFixed(0)} µs to open, ${cost.heapKb.toFixed(2)} KB heap, ${cost.rssKb.toFixed(2)} KB RSS each`,
+      );
+    }
+  }
+  return {
+    idle: {
+      connections: plan.connections,
+      heapKbPerConnection: log.figures('heapKb', comparedFigures),
+      rssKbPerConnection: log.figures('rssKb', comparedFigures),
+    },
+    connect: {
+      cpuUs: log.figures('cpuUs', comparedFigures),
+      perSecond: log.figures('perSecond', comparedFigures),
+    },
+  };
+};
+
+const measureOne = async (
+  variant: Variant,
+  connections: number,
+  { setting, pool }: { setting: BenchSetting; pool: WorkerPool },
+) => {
+  await using running = await startVariant(variant, setting);
+  const { target } = running;
+  const open = (group: string, count: number) => openAll(variant, target, { group, count, setting, pool });
+  await open('warm-up', Math.min(WARM_UP, connections));
+  await pool.ask(0, 'close', { group: 'warm-up' });
+  await delay(SETTLE_MS);
+  const empty = await target.memory();
+  const before = await readProcess(target.pid);
+  await using _ = {
+    [Symbol.asyncDispose]: async () => void (await pool.ask(0, 'close', { group: variant })),
+  };
+  const opened = await open(variant, connections);
+  await delay(SETTLE_MS);
+  const after = await readProcess(target.pid);
+  const full = await target.memory();
+  const settled = await readProcess(target.pid);
+  return {
+    cpuUs: (after.cpuMicros - before.cpuMicros) / connections,
+    perSecond: connections / (opened.ms / 1_000),
+    heapKb: (full.heapUsed - empty.heapUsed) / 1_024 / connections,
+    rssKb: (settled.rssBytes - before.rssBytes) / 1_024 / connections,
+  };
+};
+
+/** Opens connections to a server; throws unless it takes all of them. */
+export const openAll = async (
+  variant: Variant,
+  target: Target,
+  order: { group: string; count: number; setting: BenchSetting; pool: WorkerPool },
+): Promise<ConnectResult> => {
+  const { group, count, setting, pool } = order;
+  const result = await pool.ask(0, 'connect', {
+    group,
+    host: '127.0.0.1',
+    port: target.port,
+    mode: WIRE[variant],
+    count,
+    first: 0,
+    step: 1,
+    streams: 1,
+    concurrency: CONCURRENCY,
+    tokenSecret: setting.tokenSecret,
+  });
+  if (result.opened === count) return result;
+  throw new Error(
+    `${variant} took ${result.opened} of ${count} connections: ${JSON.stringify(result.failures)}`,
+  );
+};

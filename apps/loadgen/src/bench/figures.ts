@@ -1,0 +1,66 @@
+import type { Histogram } from '../measure/histogram.ts';
+import { pairedRatios, type Spread, spreadOf } from '../measure/statistics.ts';
+import {
+  againstStockSchema,
+  type ComparedFigures,
+  type DeliveryFigures,
+  deliverySchema,
+  type LatencyFigures,
+} from './result.ts';
+
+/** What was measured of each server, one value a round. */
+export type Rounds = Readonly<Record<string, readonly number[]>>;
+
+/** Collects the rounds of several measurements. */
+export class RoundLog {
+  readonly #rounds = new Map<string, Record<string, number[]>>();
+
+  add(measurement: string, server: string, value: number): void {
+    const rounds = this.#rounds.get(measurement) ?? {};
+    this.#rounds.set(measurement, rounds);
+    rounds[server] = [...(rounds[server] ?? []), value];
+  }
+
+  /** The figures of one measurement; throws when it was never taken. */
+  figures<Figures>(measurement: string, from: (rounds: Rounds) => Figures): Figures {
+    const rounds = this.#rounds.get(measurement);
+    if (!rounds) throw new Error(`${measurement} was not measured`);
+    return from(rounds);
+  }
+}
+
+const spreads = (rounds: Rounds): Record<string, Spread> =>
+  Object.fromEntries(Object.entries(rounds).map(([name, values]) => [name, spreadOf(values)]));
+
+const medians = (spread: Record<string, Spread>): Record<string, number> =>
+  Object.fromEntries(Object.entries(spread).map(([name, { median }]) => [name, median]));
+
+const of = (rounds: Rounds, name: string): readonly number[] => rounds[name] ?? [];
+
+/** Cost of a delivery on each server, against stock and against the limit. */
+export const deliveryFigures = (rounds: Rounds): DeliveryFigures => {
+  const spread = spreads({
+    ...rounds,
+    vsStock: pairedRatios(of(rounds, 'stock'), of(rounds, 'ours')),
+    vsLimit: pairedRatios(of(rounds, 'ours'), of(rounds, 'limit')),
+  });
+  return deliverySchema.parse({ ...medians(spread), spread });
+};
+
+/** A cost of each server and ours as a share of stock's. */
+export const comparedFigures = (rounds: Rounds): ComparedFigures => {
+  const spread = spreads({ ...rounds, vsStock: pairedRatios(of(rounds, 'ours'), of(rounds, 'stock')) });
+  return againstStockSchema.parse({ ...medians(spread), spread });
+};
+
+/** Percentiles of a latency in ms; the far one only where there are samples enough for it to mean something. */
+export const latencyFigures = (micros: Histogram): LatencyFigures => {
+  const ms = (quantile: number): number => micros.quantile(quantile) / 1_000;
+  return {
+    p50: ms(0.5),
+    p99: ms(0.99),
+    ...(micros.count >= 10_000 && { p999: ms(0.999) }),
+    max: micros.max / 1_000,
+    samples: micros.count,
+  };
+};
