@@ -145,7 +145,7 @@ async function writeShippedConfig(options: ShippedConfig): Promise<void> {
     const path = join(includes, file);
     const text = await readFile(path, 'utf8');
     const local = text
-      .replace(/^resolver \S+ valid=5s/m, `resolver 127.0.0.1:${dnsPort} valid=1s`)
+      .replace(/^resolver \S+ valid=\d+s/m, `resolver 127.0.0.1:${dnsPort} valid=1s`)
       .replace('listen 8080 reuseport', `listen 127.0.0.1:${port}`)
       .replace(/listen (127\.0\.0\.1:)?8081/, `listen 127.0.0.1:${privatePort}`)
       .replaceAll(':3000;', `:${gatewayPort};`)
