@@ -43,9 +43,7 @@ export async function createApi(config: ApiConfig): Promise<Api> {
       ? undefined
       : stack.use(connectRedis({ url, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
   const publisher = stack.use(redis ? publishOverRedis(redis) : publishAsWorker(namespaces));
-  const probe = redis && probeBus(redis, randomBytes(8).toString('hex'));
-  // Not awaited: its unsubscribe is never answered while Redis is away.
-  stack.defer(() => void probe?.[Symbol.asyncDispose]());
+  const probe = redis && stack.use(probeBus(redis, randomBytes(8).toString('hex')));
 
   const app = createHttpApp({
     routes: createRoutes({ publisher, namespaces, events }),

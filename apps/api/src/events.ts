@@ -22,7 +22,8 @@ export function createApiEvents(log: Logger, registry: Registry) {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers,
   });
-  const redisUp = new Gauge({ name: 'fanfare_redis_up', help: '1 while Redis is connected', registers });
+  // Absent where there is no Redis by design, so that an alert on it does not fire there.
+  let redisUp: Gauge | undefined;
   for (const outcome of ['accepted', 'unavailable']) publishes.inc({ outcome }, 0);
 
   return {
@@ -37,6 +38,7 @@ export function createApiEvents(log: Logger, registry: Registry) {
       else log.debug({ ...fields, code: error.code, detail: error.message }, 'request refused');
     },
     redisChanged: (up: boolean, reason?: string) => {
+      redisUp ??= new Gauge({ name: 'fanfare_redis_up', help: '1 while Redis is connected', registers });
       redisUp.set(up ? 1 : 0);
       if (up) log.info('redis connected');
       else log.warn({ reason }, 'redis is away: publishes are refused');

@@ -46,7 +46,8 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     registers,
   });
   const sent = new Counter({ name: 'socket_io_events_sent_total', help: 'Packets to clients', registers });
-  const redisUp = new Gauge({ name: 'fanfare_redis_up', help: '1 while Redis is connected', registers });
+  // Absent where there is no Redis by design, so that an alert on it does not fire there.
+  let redisUp: Gauge | undefined;
   const dropped = new Counter({
     name: 'fanfare_bus_publish_dropped_total',
     help: 'Messages for other nodes that Redis did not take',
@@ -105,6 +106,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       log.debug(fields, 'connection refused');
     },
     redisChanged: (up: boolean, reason?: string) => {
+      redisUp ??= new Gauge({ name: 'fanfare_redis_up', help: '1 while Redis is connected', registers });
       redisUp.set(up ? 1 : 0);
       if (up) log.info('redis connected');
       else log.warn({ reason }, 'redis is away: delivering locally only');

@@ -43,7 +43,8 @@ export function connectRedis(options: {
   let lastError: string | undefined;
   const isUp = () => pub.status === 'ready' && sub.status === 'ready';
   const tell = () => {
-    if (isUp() === told) return;
+    const isConnecting = told === undefined && !isUp() && lastError === undefined;
+    if (isUp() === told || isConnecting) return;
     told = isUp();
     options.onChange(told, told ? undefined : lastError);
   };

@@ -33,7 +33,8 @@ export function probeBus(link: RedisLink, incarnation: string): BusProbe {
       clearInterval(timer);
       link.sub.off('message', hear);
       for (const client of [link.pub, link.sub]) client.off('ready', probe);
-      await link.sub.unsubscribe(channel).catch(() => undefined);
+      // Not awaited: with Redis away it would wait for its return.
+      link.sub.unsubscribe(channel).catch(() => undefined);
     },
   };
 }
