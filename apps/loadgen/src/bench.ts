@@ -1,9 +1,9 @@
 // Entry of `npm run bench`.
 import { writeFile } from 'node:fs/promises';
-import { renderBenchReport } from './bench/bench-report.ts';
 import { BENCH_USAGE, parseBenchOptions } from './bench/options.ts';
 import { runBench } from './bench/run.ts';
-import { renderTable } from './bench/table.ts';
+import { renderBenchReport } from './reports/bench-report.ts';
+import { renderTable } from './reports/bench-table.ts';
 
 const main = async (): Promise<void> => {
   const options = parseBenchOptions(process.argv.slice(2));

@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { parseRunOptions, RUN_USAGE } from './load/options.ts';
 import { runLoad } from './load/run.ts';
-import { renderRunReport, renderRunTable } from './load/run-report.ts';
 import { isClean } from './load/run-result.ts';
+import { renderRunReport, renderRunTable } from './reports/run-report.ts';
 
 const main = async ([command, ...args]: string[]): Promise<void> => {
   if (command !== 'run' || args.includes('--help')) {

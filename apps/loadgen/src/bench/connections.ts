@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectResult } from '../load/calls.ts';
 import type { WorkerPool } from '../load/pool.ts';
 import { readProcess } from '../measure/processes.ts';
+import type { Target } from '../servers/target.ts';
+import { type BenchSetting, startVariant, type Variant, WIRE } from '../servers/variants.ts';
 import { comparedFigures, RoundLog } from './figures.ts';
 import type { BenchResult } from './result.ts';
-import type { Target } from './target.ts';
-import { type BenchSetting, startVariant, type Variant, WIRE } from './variants.ts';
 
 export interface ConnectionPlan {
   variants: readonly Variant[];
@@ -87,8 +87,7 @@ export const openAll = async (
   const { group, count, setting, pool } = order;
   const result = await pool.ask(0, 'connect', {
     group,
-    host: '127.0.0.1',
-    port: target.port,
+    servers: [{ host: '127.0.0.1', port: target.port }],
     mode: WIRE[variant],
     count,
     first: 0,

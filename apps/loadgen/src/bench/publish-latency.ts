@@ -3,10 +3,10 @@ import { RedisServer } from '@fanfare/testing';
 import { WorkerPool } from '../load/pool.ts';
 import { Histogram } from '../measure/histogram.ts';
 import { readProcess } from '../measure/processes.ts';
+import { Target } from '../servers/target.ts';
+import { gatewayCommand, gatewayEnv } from '../servers/variants.ts';
 import { latencyFigures } from './figures.ts';
 import type { BenchResult } from './result.ts';
-import { Target } from './target.ts';
-import { gatewayCommand, gatewayEnv } from './variants.ts';
 
 export interface PublishPlan {
   /** How long each of the two measurements lasts. */
@@ -119,8 +119,7 @@ const publishTo = async (
   await using _ = { [Symbol.asyncDispose]: async () => void (await pool.ask(worker, 'close', { group })) };
   const { opened, failures } = await pool.ask(worker, 'connect', {
     group,
-    host: '127.0.0.1',
-    port: listener.port,
+    servers: [{ host: '127.0.0.1', port: listener.port }],
     mode: 'socketio',
     count: sockets,
     first: 0,

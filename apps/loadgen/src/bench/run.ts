@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { WorkerPool } from '../load/pool.ts';
+import { type BenchSetting, compileLimit, pinTo, type Variant } from '../servers/variants.ts';
 import { FRAME_BYTES } from '../targets/message.ts';
 import type { EngineSettings } from '../wire/raw-socket.ts';
 import { measureConnections } from './connections.ts';
@@ -8,7 +9,6 @@ import { type DeliveryOutcome, measureDelivery, SMALL_ROOM } from './delivery.ts
 import type { BenchOptions } from './options.ts';
 import { measurePublish } from './publish-latency.ts';
 import { type BenchResult, benchResult } from './result.ts';
-import { type BenchSetting, compileLimit, pinTo, type Variant } from './variants.ts';
 
 const DELIVERY: readonly Variant[] = ['ours', 'stock', 'rawWs', 'limit'];
 const LOAD_SOCKETS = 500;

@@ -9,8 +9,8 @@ export type Failures = Record<string, number>;
 export interface ConnectOrder {
   /** Name by which later calls mean these connections. */
   group: string;
-  host: string;
-  port: number;
+  /** Where to connect; several are taken in turn within each stream. */
+  servers: readonly { host: string; port: number }[];
   mode: WireMode;
   namespace?: string;
   count: number;

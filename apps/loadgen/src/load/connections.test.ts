@@ -17,8 +17,7 @@ const startPeers = async () => {
   const { port } = http.address() as AddressInfo; // a TCP server's address is never a string
   const group = new ConnectionGroup({
     group: 'test',
-    host: '127.0.0.1',
-    port,
+    servers: [{ host: '127.0.0.1', port }],
     mode: 'ws',
     count: 3,
     first: 0,

@@ -116,7 +116,8 @@ export class ConnectionGroup {
   }
 
   #socket(number: number, index: number, connection: Connection): RawSocket {
-    const { host, port, mode, namespace, localAddresses } = this.#order;
+    const { servers, streams, mode, namespace, localAddresses } = this.#order;
+    const { host, port } = servers[Math.floor(number / streams) % servers.length] ?? { host: '', port: 0 };
     const localAddress = localAddresses?.[index % localAddresses.length];
     const options: RawSocketOptions = {
       host,

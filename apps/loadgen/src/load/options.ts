@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util';
 import { roomName } from '@fanfare/protocol';
 
 export interface RunOptions {
-  url: URL;
+  /** Gateways or load balancers; connections are dealt to them. */
+  urls: URL[];
   apiUrl: URL;
   token: string | undefined;
   tokenSecret: string | undefined;
@@ -31,7 +32,7 @@ export interface RunOptions {
 export const RUN_USAGE = `loadgen run --url URL [options]
 
 Who connects
-  --url URL              gateway or load balancer, http://…
+  --url URL              gateway or load balancer, http://…; may be repeated
   --token TOKEN          one token for all connections, or
   --token-secret SECRET  sign a token for each (HS256)
   --namespace NAME       default /
@@ -59,7 +60,7 @@ Ends with 1 when a message was lost, doubled or out of order, or a connection fa
 
 const STRING = { type: 'string' } as const;
 const OPTIONS = {
-  url: STRING,
+  url: { type: 'string', multiple: true },
   'api-url': STRING,
   token: STRING,
   'token-secret': STRING,
@@ -85,8 +86,8 @@ const OPTIONS = {
 /** Throws a sentence for the user when the arguments cannot be used. */
 export const parseRunOptions = (args: string[]): RunOptions => {
   const { values } = parseArgs({ args, options: OPTIONS });
-  if (values.url === undefined) throw new Error('--url is needed');
-  const url = httpUrl('url', values.url);
+  const [url, ...others] = (values.url ?? []).map((given) => httpUrl('url', given));
+  if (url === undefined) throw new Error('--url is needed');
   const { token, 'token-secret': tokenSecret, 'api-key': apiKey } = values;
   if ((token === undefined) === (tokenSecret === undefined)) {
     throw new Error('give either --token or --token-secret');
@@ -98,7 +99,7 @@ export const parseRunOptions = (args: string[]): RunOptions => {
     throw new Error(`--room ${room}: expected a room name with {n} in it, such as load:{n}`);
   }
   return {
-    url,
+    urls: [url, ...others],
     apiUrl: values['api-url'] === undefined ? url : httpUrl('api-url', values['api-url']),
     token,
     tokenSecret,

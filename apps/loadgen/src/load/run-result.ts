@@ -60,7 +60,7 @@ export const summarise = (options: RunOptions, reports: RunReports): RunResult =
   const accepted = sumOf(published, (part) => part.accepted);
   return {
     date: new Date().toISOString(),
-    target: options.url.origin,
+    target: options.urls.map(({ origin }) => origin).join(', '),
     options: describe(options),
     connections: {
       opened: sumOf(connected, (part) => part.opened),

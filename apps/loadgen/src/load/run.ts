@@ -12,7 +12,9 @@ const COLLECT_MS = 30_000;
 /** Connects, publishes on the timetable, and checks what every connection heard. */
 export const runLoad = async (options: RunOptions, progress: (line: string) => void): Promise<RunResult> => {
   await using pool = new WorkerPool(options.processes);
-  progress(`connecting ${options.connections} sockets to ${options.url.host} from ${pool.size} processes`);
+  progress(
+    `connecting ${options.connections} sockets to ${options.urls.map(({ host }) => host).join(', ')} from ${pool.size} processes`,
+  );
   await using connecting = everySecond(async () => {
     const open = sumOf(await pool.call('progress', () => null), ({ open }) => open);
     progress(`${open} of ${options.connections} connected`);
@@ -44,11 +46,10 @@ export const runLoad = async (options: RunOptions, progress: (line: string) => v
 };
 
 const connectAll = (pool: WorkerPool, options: RunOptions): Promise<ConnectResult[]> => {
-  const { url, connections, connectPerSecond, token, tokenSecret, localAddresses } = options;
+  const { urls, connections, connectPerSecond, token, tokenSecret, localAddresses } = options;
   return pool.call('connect', (worker) => ({
     group: GROUP,
-    host: url.hostname,
-    port: Number(url.port) || 80,
+    servers: urls.map((url) => ({ host: url.hostname, port: Number(url.port) || 80 })),
     mode: 'socketio',
     namespace: options.namespace,
     count: Math.floor(connections / pool.size) + (worker < connections % pool.size ? 1 : 0),
@@ -69,7 +70,7 @@ const publishAll = (pool: WorkerPool, options: RunOptions): Promise<PublishResul
   const socketToken = token ?? signToken(tokenSecret ?? '', 'load-publisher');
   return pool.call('publish', (worker) => ({
     via,
-    url: via === 'http' ? options.apiUrl.href : options.url.href,
+    url: via === 'http' ? options.apiUrl.href : (options.urls[0]?.href ?? ''),
     credential: via === 'http' ? (apiKey ?? '') : socketToken,
     namespace: options.namespace,
     room: options.room,

@@ -1,7 +1,7 @@
-import { barChart } from '../report/bars.ts';
-import { lineChart } from '../report/lines.ts';
-import { card, foldedTable, type Html, renderPage } from '../report/page.ts';
-import type { Latency, RunResult, Sample } from './run-result.ts';
+import { barChart } from '../charts/bars.ts';
+import { lineChart } from '../charts/lines.ts';
+import { card, foldedTable, type Html, renderPage } from '../charts/page.ts';
+import type { Latency, RunResult, Sample } from '../load/run-result.ts';
 
 const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} ms`;
 const count = (value: number): string => Math.round(value).toLocaleString('en-GB');

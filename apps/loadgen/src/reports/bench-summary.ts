@@ -1,4 +1,4 @@
-import type { BenchResult, ComparedFigures, DeliveryFigures, LatencyFigures } from './result.ts';
+import type { BenchResult, ComparedFigures, DeliveryFigures, LatencyFigures } from '../bench/result.ts';
 
 /** A figure with its spread over the rounds. */
 export interface Figure {

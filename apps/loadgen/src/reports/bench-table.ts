@@ -1,5 +1,5 @@
-import type { BenchResult } from './result.ts';
-import { latenciesOf, type Ratio, type Section, sectionsOf, shortNumber } from './summary.ts';
+import type { BenchResult } from '../bench/result.ts';
+import { latenciesOf, type Ratio, type Section, sectionsOf, shortNumber } from './bench-summary.ts';
 
 const align = (rows: string[][]): string => {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];

@@ -1,6 +1,6 @@
-import { barChart } from '../report/bars.ts';
-import { card, foldedTable, type Headline, type Html, html, NOTHING, renderPage } from '../report/page.ts';
-import type { BenchResult } from './result.ts';
+import type { BenchResult } from '../bench/result.ts';
+import { barChart } from '../charts/bars.ts';
+import { card, foldedTable, type Headline, type Html, html, NOTHING, renderPage } from '../charts/page.ts';
 import {
   type Comparison,
   latenciesOf,
@@ -9,7 +9,7 @@ import {
   type Section,
   sectionsOf,
   shortNumber,
-} from './summary.ts';
+} from './bench-summary.ts';
 
 const OURS = SERVER_NAMES.ours;
 
