@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { setupWorker } from '@socket.io/sticky';
 import type { Server } from 'socket.io';
 import type { WorkerStatus } from './pool.ts';
@@ -9,27 +9,29 @@ const STICKY_SID_LENGTH = 20;
 
 const STATUS_MS = 500;
 
-/** The part of an Engine.IO server and its sockets that sticky's `setupWorker` uses. */
-interface StickyEngine {
-  on(
-    event: 'connection',
-    listener: (socket: { id: string; once: NodeJS.EventEmitter['once'] }) => void,
-  ): void;
-}
-
 /**
  * Takes connections from the primary. Our session ids end with the node, and sticky knows their first 20 characters
- * only, so it is shown ids of that length.
+ * only. The primary is told of a session before its id is: told afterwards, as sticky does it, the client's next request
+ * can get there first and be sent to another worker.
  */
 export function takeConnections(io: Server, httpServer: HttpServer): void {
-  const engine: StickyEngine = {
-    on: (event, listener) => {
-      io.engine.on(event, (socket: { id: string; once: NodeJS.EventEmitter['once'] }) => {
-        listener({ id: socket.id.slice(0, STICKY_SID_LENGTH), once: socket.once.bind(socket) });
-      });
-    },
+  const tell = (type: 'sticky:connection' | 'sticky:disconnection', sessionId: string) => {
+    if (cluster.worker?.isConnected())
+      cluster.worker.send({ type, data: sessionId.slice(0, STICKY_SID_LENGTH) });
   };
-  const facade: Server = Object.create(io, { httpServer: { value: httpServer }, engine: { value: engine } });
+  const generateId = io.engine.generateId.bind(io.engine);
+  io.engine.generateId = (req: IncomingMessage) => {
+    const sessionId = generateId(req);
+    if (typeof sessionId === 'string') tell('sticky:connection', sessionId);
+    return sessionId;
+  };
+  io.engine.on('connection', (connection: NodeJS.EventEmitter & { id: string }) => {
+    connection.once('close', () => tell('sticky:disconnection', connection.id));
+  });
+  const facade: Server = Object.create(io, {
+    httpServer: { value: httpServer },
+    engine: { value: { on: () => undefined } },
+  });
   setupWorker(facade);
 }
 
