@@ -1,0 +1,100 @@
+import type { EventEmitter } from 'node:events';
+import type { Broadcast } from './broadcast.ts';
+import { DirectWriter } from './direct-writer.ts';
+import type { Outbox } from './outbox.ts';
+import { Sequence } from './sequence.ts';
+
+/** Counted since the factory was made; what took the fast path plus what took the stock path is all of it. */
+export interface FanoutCounters {
+  /** Broadcast deliveries collected for the one write of a connection. */
+  readonly fastDeliveries: number;
+  /** Broadcast deliveries left to Socket.IO (polling, compressed, upgrading, behind on its writes). */
+  readonly stockDeliveries: number;
+  /** Ends of an event-loop iteration at which something was pending. */
+  readonly flushes: number;
+  /** Writes to sockets, each with all that was pending for its connection. */
+  readonly writes: number;
+}
+
+/** Collects the outboxes with something pending and empties them at the end of the event-loop iteration. */
+export class Collector {
+  readonly maxPendingBytes: number;
+  fastDeliveries = 0;
+  stockDeliveries = 0;
+  flushes = 0;
+  writes = 0;
+  root = Sequence.root();
+  readonly writer = new DirectWriter();
+  #pending: Outbox[] = [];
+  #unsettled: Outbox[] = [];
+  #unsettledBy: Broadcast | null = null;
+  readonly #engines = new Set<EventEmitter>();
+  readonly #flush = () => this.flush();
+  readonly #settle = (outboxes: Outbox[]) => this.settle(outboxes);
+
+  constructor(maxPendingBytes: number) {
+    this.maxPendingBytes = maxPendingBytes;
+  }
+
+  get counters(): FanoutCounters {
+    const { fastDeliveries, stockDeliveries, flushes, writes } = this;
+    return { fastDeliveries, stockDeliveries, flushes, writes };
+  }
+
+  add(outbox: Outbox): void {
+    if (this.#pending.length === 0) this.#schedule();
+    this.#pending.push(outbox);
+  }
+
+  /**
+   * Stock writes at once and hears of it in a process.nextTick() made by that write; `writable` has to turn true
+   * no sooner and no later, which is one callback for each broadcast.
+   */
+  settleLater(outbox: Outbox, broadcast: Broadcast): void {
+    if (this.#unsettledBy !== broadcast) {
+      this.#unsettledBy = broadcast;
+      this.#unsettled = [];
+      process.nextTick(this.#settle, this.#unsettled);
+    }
+    this.#unsettled.push(outbox);
+  }
+
+  flush(): void {
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    this.root = Sequence.root();
+    this.flushes++;
+    process.removeListener('exit', this.#flush);
+    for (const outbox of pending) outbox.flush();
+  }
+
+  watch(engine: EventEmitter): void {
+    this.#engines.add(engine);
+  }
+
+  /** Whether an application listens to the engine's events for each write: then each write is stock. */
+  get isWatched(): boolean {
+    for (const engine of this.#engines) {
+      if (engine.listenerCount('flush') > 0 || engine.listenerCount('drain') > 0) return true;
+    }
+    return false;
+  }
+
+  #schedule(): void {
+    setImmediate(this.#flush);
+    // Stock has written before process.exit() is reached; the immediate would not run any more.
+    process.once('exit', this.#flush);
+  }
+
+  settle(outboxes: Outbox[]): void {
+    this.#unsettledBy = null;
+    let unsettled: Outbox[] | null = null;
+    for (const outbox of outboxes) {
+      if (outbox.settle()) continue;
+      unsettled ??= [];
+      unsettled.push(outbox);
+    }
+    if (unsettled !== null) process.nextTick(this.#settle, unsettled);
+  }
+}

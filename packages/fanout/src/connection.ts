@@ -1,0 +1,78 @@
+import type { Broadcast } from './broadcast.ts';
+import type { Collector } from './collector.ts';
+import { Outbox } from './outbox.ts';
+import {
+  type Client,
+  type Connection,
+  type EncodedPackets,
+  isClient,
+  isInstrumented,
+  type WriteOptions,
+} from './seams.ts';
+
+const OUTBOX = Symbol('outbox');
+const BROADCAST = Symbol('broadcast');
+const STOCK_WRITE = Symbol('stock write');
+const WATCHED = ['packetCreate', 'flush', 'drain'];
+
+type SeatedConnection = Connection & { readonly [OUTBOX]: Outbox };
+type SeatedClient = Client & {
+  readonly [OUTBOX]: Outbox;
+  readonly [STOCK_WRITE]: Client['writeToEngine'];
+};
+
+interface Marked extends WriteOptions {
+  [BROADCAST]?: Broadcast;
+}
+
+/** Marks the options that an adapter hands to writeToEngine() with every packet of a broadcast. */
+export function markBroadcast(options: Marked, broadcast: Broadcast): void {
+  options[BROADCAST] = broadcast;
+}
+
+export function outboxOf(connection: object): Outbox | null {
+  return OUTBOX in connection && connection[OUTBOX] instanceof Outbox ? connection[OUTBOX] : null;
+}
+
+/** Gives the connection of a client an outbox, unless it has one or somebody counts on its methods. */
+export function attachOutbox(client: object, collector: Collector): void {
+  if (isInstrumented(client, 'writeToEngine') || !isClient(client)) return;
+  const { conn, writeToEngine } = client;
+  if (isInstrumented(conn, 'send', 'write', 'sendPacket', 'flush')) return;
+  const outbox = new Outbox(conn, collector);
+  collector.watch(conn.server);
+  for (const event of WATCHED) outbox.watchers += conn.listenerCount(event);
+  conn.on('packetCreate', onPacketCreate);
+  conn.on('newListener', onNewListener);
+  conn.on('removeListener', onRemoveListener);
+  Object.assign(conn, { [OUTBOX]: outbox });
+  Object.assign(client, { [OUTBOX]: outbox, [STOCK_WRITE]: writeToEngine, writeToEngine: writeOrCollect });
+}
+
+function writeOrCollect(this: SeatedClient, packets: EncodedPackets, options: Marked): void {
+  const broadcast = options[BROADCAST];
+  if (broadcast !== undefined) {
+    const outbox = this[OUTBOX];
+    if (options.volatile && !this.conn.transport.writable) return;
+    if (outbox.append(broadcast)) {
+      outbox.collector.fastDeliveries++;
+      return;
+    }
+    outbox.collector.stockDeliveries++;
+  }
+  this[STOCK_WRITE](packets, options);
+}
+
+function onPacketCreate(this: SeatedConnection): void {
+  this[OUTBOX].touch();
+}
+
+function onNewListener(this: SeatedConnection, event: string): void {
+  if (!WATCHED.includes(event)) return;
+  this[OUTBOX].watchers++;
+  this[OUTBOX].touch();
+}
+
+function onRemoveListener(this: SeatedConnection, event: string): void {
+  if (WATCHED.includes(event)) this[OUTBOX].watchers--;
+}
