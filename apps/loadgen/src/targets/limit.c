@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -78,21 +79,24 @@ static int listen_anywhere(void) {
     perror("limit");
     exit(1);
   }
+  fcntl(fd, F_SETFL, O_NONBLOCK);
   getsockname(fd, (struct sockaddr *)&address, &size);
   printf("{\"bench\":\"ready\",\"port\":%d,\"name\":\"C, one send() per socket\"}\n", ntohs(address.sin_port));
   return fd;
 }
 
-static void take_client(int listener) {
-  int one = 1, fd = accept(listener, NULL, NULL);
-  if (fd < 0) return;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (socket_count == socket_room) {
-    socket_room = socket_room ? socket_room * 2 : 1024;
-    sockets = realloc(sockets, sizeof *sockets * (size_t)socket_room);
-    if (!sockets) exit(1);
+/* A connection stands for the client before it is accepted here: ticks must not start without those. */
+static void take_clients(int listener) {
+  for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) {
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (socket_count == socket_room) {
+      socket_room = socket_room ? socket_room * 2 : 1024;
+      sockets = realloc(sockets, sizeof *sockets * (size_t)socket_room);
+      if (!sockets) exit(1);
+    }
+    sockets[socket_count++] = fd;
   }
-  sockets[socket_count++] = fd;
 }
 
 int main(int argc, char **argv) {
@@ -108,7 +112,7 @@ int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   struct pollfd inputs[2] = {{.fd = listen_anywhere(), .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
   while (poll(inputs, 2, -1) >= 0 || errno == EINTR) {
-    if (inputs[0].revents & POLLIN) take_client(inputs[0].fd);
+    take_clients(inputs[0].fd);
     if (inputs[1].revents & (POLLIN | POLLHUP)) {
       char line[256];
       int rooms, per_tick;
