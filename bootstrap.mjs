@@ -18,7 +18,7 @@ const MORE_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/opt/homebrew/bin', '/usr
 /** Redis and nginx: what to look for, and what the package managers call them. */
 const SERVICES = [
   { title: 'Redis', names: ['redis-server', 'valkey-server'], variable: 'REDIS_SERVER', atLeast: 7 },
-  { title: 'nginx', names: ['nginx'], variable: 'NGINX', atLeast: 1 },
+  { title: 'nginx', names: ['nginx'], variable: 'NGINX_SERVER', atLeast: 1 },
 ];
 const PACKAGES = {
   'apt-get': { install: 'apt-get install -y', Redis: 'redis-server', nginx: 'nginx', root: true },
@@ -113,7 +113,14 @@ const installDependencies = async () => {
   const startedMs = Date.now();
   const seconds = () => `${Math.round((Date.now() - startedMs) / 1000)} s`;
   const ticking = setInterval(() => say(`  still installing, ${seconds()} …`), 10_000);
-  const flags = ['--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const flags = [
+    '--include=dev',
+    '--include=optional',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
   const code = await run(npm[0], [...npm.slice(1), 'ci', ...flags]).finally(() => clearInterval(ticking));
   if (code !== 0) throw new Stop(`npm ci failed with code ${code}; what it said stands above.`);
   writeFileSync(STAMP, fingerprint());
@@ -151,7 +158,8 @@ const installServices = async () => {
   const missing = missingServices();
   if (missing.length === 0) return undefined;
   const manager = Object.keys(PACKAGES).find(onPath);
-  if (!manager) return 'Install Redis 7 (or Valkey) and nginx, or set REDIS_SERVER and NGINX to their paths.';
+  if (!manager)
+    return 'Install Redis 7 (or Valkey) and nginx, or set REDIS_SERVER and NGINX_SERVER to their paths.';
   const known = PACKAGES[manager];
   const packages = missing.map(({ title }) => known[title]);
   const isRoot = process.getuid?.() === 0;

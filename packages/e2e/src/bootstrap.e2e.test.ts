@@ -55,7 +55,12 @@ const freshClone = async (programs: Record<string, string> = {}) => {
   for (const [name, text] of Object.entries(programs)) {
     await writeFile(join(machine, name), text, { mode: 0o755 });
   }
-  const changes = { PATH: machine, npm_execpath: undefined, NGINX: undefined, REDIS_SERVER: undefined };
+  const changes = {
+    PATH: machine,
+    npm_execpath: undefined,
+    NGINX_SERVER: undefined,
+    REDIS_SERVER: undefined,
+  };
   return {
     root,
     machine,

@@ -20,9 +20,9 @@ export const REDIS: Binary = {
 
 export const NGINX: Binary = {
   names: ['nginx'],
-  variable: 'NGINX',
+  variable: 'NGINX_SERVER',
   install:
-    'install it with "apt-get install -y nginx" (Debian, Ubuntu) or "brew install nginx" (macOS), or set NGINX to its path',
+    'install it with "apt-get install -y nginx" (Debian, Ubuntu) or "brew install nginx" (macOS), or set NGINX_SERVER to its path',
 };
 
 /** Debian keeps nginx in a folder that is not on an ordinary user's PATH. */
