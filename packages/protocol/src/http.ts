@@ -7,7 +7,7 @@ const id = z
   .string()
   .min(1)
   .max(LIMITS.idLength)
-  .describe('Idempotency key of the publisher; told to clients as meta.id');
+  .describe('Id of the event, told to clients as meta.id; the cluster makes one when there is none');
 
 /** `POST /v1/publish` */
 export const publishRequest = z
@@ -27,7 +27,10 @@ export const publishRequest = z
       .max(LIMITS.roomsPerRequest)
       .optional()
       .describe('Rooms whose members do not hear it'),
-    ephemeral: z.boolean().optional().describe('Not logged, may be lost'),
+    ephemeral: z
+      .boolean()
+      .optional()
+      .describe('Changes nothing: every event is ephemeral, that is not logged and lost for who is away'),
     namespace,
   })
   .refine((body) => (body.room === undefined) !== (body.rooms === undefined), 'give either room or rooms')

@@ -1,0 +1,88 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { createApi } from '@fanfare/api/api';
+import { loadApiConfig } from '@fanfare/api/config';
+import { loadGatewayConfig } from '@fanfare/gateway/config';
+import { createGateway } from '@fanfare/gateway/gateway';
+import { everyRoom } from '@fanfare/protocol';
+import { eventually, nextEvent } from '@fanfare/testing';
+import { io } from 'socket.io-client';
+import { code, table } from './markdown.ts';
+
+const SETTINGS = {
+  FANFARE_HOST: '127.0.0.1',
+  FANFARE_PORT: '0',
+  FANFARE_OPS_HOST: '127.0.0.1',
+  FANFARE_OPS_PORT: '0',
+  LOG_LEVEL: 'silent',
+};
+/** Nothing listens there: both processes run without a Redis, and have all their metrics. */
+const NO_REDIS = 'redis://127.0.0.1:1';
+
+/** Labels that every metric of a process has, and those of its buckets. */
+const COMMON_LABELS: ReadonlySet<string> = new Set(['app', 'node', 'worker', 'le']);
+/** The default metrics of prom-client differ from one operating system to the next. */
+const DEFAULTS = /^(process|nodejs)_/;
+
+const tokenOf = (secret: string): string => {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = { sub: 'docs', exp: Math.floor(Date.now() / 1000) + 60, rooms: everyRoom };
+  const signed = `${part({ alg: 'HS256' })}.${part(claims)}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+};
+
+const labelsOf = (text: string, metric: string): string[] => {
+  const samples = text.matchAll(new RegExp(`^${metric}(?:_bucket|_sum|_count)?\\{(.*)\\} `, 'gm'));
+  const labels = [...samples].flatMap(([, inside = '']) =>
+    [...inside.matchAll(/(\w+)="/g)].map(([, label = '']) => label),
+  );
+  return [...new Set(labels)].filter((label) => !COMMON_LABELS.has(label));
+};
+
+/** The table of what a Prometheus would read. */
+const tableOf = (text: string): string =>
+  table(
+    ['Metric', 'Type', 'Labels', 'What it says'],
+    [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)]
+      .filter(([, name = '']) => !DEFAULTS.test(name))
+      .map(([, name = '', help = '', type = '']) => [
+        code(name),
+        type,
+        labelsOf(text, name).map(code).join(', '),
+        help,
+      ]),
+  );
+
+const scrape = async (opsPort: number): Promise<string> =>
+  (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
+
+/** The metrics of a real gateway after a visit that gives every label a value. */
+export async function gatewayMetricsTable(): Promise<string> {
+  const secret = randomBytes(32).toString('hex');
+  const env = { ...SETTINGS, REDIS_URL: NO_REDIS, FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: secret };
+  await using gateway = await createGateway(loadGatewayConfig(env));
+  await gateway.listen();
+  const socket = io(`http://127.0.0.1:${gateway.ports.http}`, {
+    auth: { token: tokenOf(secret) },
+    forceNew: true,
+  });
+  try {
+    await nextEvent(socket, 'connect');
+    await socket.timeout(5000).emitWithAck('no such event', {});
+  } finally {
+    socket.disconnect();
+  }
+  return await eventually(async () => {
+    const text = await scrape(gateway.ports.ops);
+    if (!text.includes('reason="')) throw new Error('the disconnect is not counted yet');
+    return tableOf(text);
+  });
+}
+
+/** The metrics of a real api process. */
+export async function apiMetricsTable(): Promise<string> {
+  const key = randomBytes(16).toString('hex');
+  const env = { ...SETTINGS, REDIS_URL: NO_REDIS, FANFARE_API_KEYS: `docs:${key}` };
+  await using api = await createApi(loadApiConfig(env));
+  await api.listen();
+  return tableOf(await scrape(api.ports.ops));
+}

@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadGatewayConfig } from '@fanfare/gateway/config';
+import { createGateway } from '@fanfare/gateway/gateway';
+import { startStack } from '@fanfare/local';
+import { tokenClaims } from '@fanfare/protocol';
+import { eventually, ManagedProcess, nextEvent } from '@fanfare/testing';
+import { io } from 'socket.io-client';
+import { expect, test } from 'vitest';
+import { startBrowser } from '../browser.ts';
+import { ROOT } from './documents.ts';
+import { fencesOf } from './markdown.ts';
+
+/** The one snippet of a language in a document that has this text in it. */
+const snippet = async (path: string, language: string, text: string): Promise<string> => {
+  const found = fencesOf(await readFile(join(ROOT, path), 'utf8'), language).filter((body) =>
+    body.includes(text),
+  );
+  const [only, another] = found;
+  if (only === undefined || another !== undefined) throw new Error(`${path} has ${found.length} of ${text}`);
+  return only;
+};
+
+/** A server of one page on an origin of its own, as a team's app has one. */
+const servePage = async (): Promise<AsyncDisposable & { origin: string; html: string }> => {
+  const served = { html: '' };
+  const server = createServer((_req, res) => {
+    res.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><body>${served.html}</body>`);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return Object.assign(served, {
+    origin: `http://127.0.0.1:${port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  });
+};
+
+test('README.md: its page, in a browser, hears what its curl line publishes', async () => {
+  await using site = await servePage();
+  await using stack = await startStack({ nodes: 2, env: { FANFARE_CORS_ORIGINS: site.origin } });
+  const fill = (text: string) =>
+    text
+      .replaceAll('http://localhost:8080', stack.url)
+      .replaceAll('TOKEN', stack.token)
+      .replaceAll('API_KEY', stack.apiKey);
+  site.html = fill(await snippet('README.md', 'html', '<script'));
+  await using browser = await startBrowser();
+  await using opened = await browser.open('about:blank');
+  const said: string[] = [];
+  opened.page.on('console', (line) => said.push(line.text()));
+  await opened.page.goto(site.origin);
+  await eventually(() => expect(said).toEqual(['joined']));
+
+  const line = fill(await snippet('README.md', 'sh', 'curl'));
+  await using curl = await ManagedProcess.start({ command: '/bin/sh', args: ['-c', line], name: 'curl' });
+  expect(await curl.exited).toEqual({ code: 0, signal: null });
+  expect(JSON.parse(curl.output)).toMatchObject({ results: [{ room: 'public:lobby' }] });
+  await eventually(() => expect(said).toEqual(['joined', 'public:lobby Hello from a backend']));
+  expect(opened.errors).toEqual([]);
+});
+
+test("docs/protocol.md: a team's handlers run as they are shown, on every node", async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'fanfare-docs-'));
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => rm(folder, { recursive: true }));
+  const handlers = join(folder, 'handlers.mjs');
+  await writeFile(handlers, await snippet('docs/protocol.md', 'js', 'export default'));
+  const cluster = stack.use(await startStack({ nodes: 2, env: { FANFARE_HANDLERS: handlers } }));
+  const sockets = cluster.nodes.map(({ url }) =>
+    stack.adopt(io(url, { auth: { token: cluster.token }, forceNew: true }), (open) => void open.close()),
+  );
+  const [alice, bob] = sockets;
+  if (alice === undefined || bob === undefined) throw new Error('two nodes expected');
+  await bob.timeout(5000).emitWithAck('room:join', { room: 'task:7' });
+  const heard = nextEvent(bob, 'task:renamed');
+  expect(await alice.timeout(5000).emitWithAck('task:rename', { id: '7', title: 'New' })).toEqual({
+    status: 'ok',
+  });
+  expect(await heard).toEqual([{ id: '7', title: 'New' }, expect.objectContaining({ room: 'task:7' })]);
+});
+
+test('docs/protocol.md: a token made as it is shown opens a connection, and allows what it lists', async () => {
+  const secret = 'a secret that is long enough for HS256';
+  const program = `${await snippet('docs/protocol.md', 'js', 'SignJWT')}process.stdout.write(token);`;
+  await using node = await ManagedProcess.start({
+    command: process.execPath,
+    args: ['--input-type=module', '-e', program],
+    cwd: ROOT,
+    env: { FANFARE_TOKEN_SECRET: secret },
+  });
+  expect((await node.exited).code).toBe(0);
+  const token = node.output;
+  const claims = tokenClaims.parse(
+    JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()),
+  );
+  expect(claims).toMatchObject({ sub: 'alice', namespaces: ['/'] });
+
+  await using gateway = await createGateway(
+    loadGatewayConfig({
+      FANFARE_NODE_ID: 'n1',
+      FANFARE_HOST: '127.0.0.1',
+      FANFARE_PORT: '0',
+      FANFARE_OPS_HOST: '127.0.0.1',
+      FANFARE_OPS_PORT: '0',
+      FANFARE_TOKEN_SECRET: secret,
+      LOG_LEVEL: 'silent',
+    }),
+  );
+  await gateway.listen();
+  const alice = io(`http://127.0.0.1:${gateway.ports.http}`, { auth: { token }, forceNew: true });
+  await using clients = new AsyncDisposableStack();
+  clients.adopt(alice, (open) => void open.close());
+  const ask = (event: string, payload: unknown) => alice.timeout(5000).emitWithAck(event, payload);
+  const publish = (event: string) => ask('room:publish', { room: 'project:42', event, data: 1 });
+  expect(await ask('room:join', { room: 'project:42' })).toMatchObject({ ok: true });
+  expect(await publish('message:sent')).toMatchObject({ ok: true });
+  expect(await publish('task:created')).toMatchObject({ ok: false, error: { code: 'forbidden' } });
+  expect(await ask('room:join', { room: 'public:lobby' })).toMatchObject({ ok: true });
+  expect(await ask('room:join', { room: 'project:43' })).toMatchObject({ error: { code: 'forbidden' } });
+});
