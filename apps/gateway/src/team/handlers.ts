@@ -52,6 +52,7 @@ export async function installTeamHandlers(path: string, io: GatewayServer): Prom
       `FANFARE_HANDLERS: ${path} must export a function by default: (io, { authorize, publish }) => void`,
     );
   }
+  keepToDeclaredNamespaces(io);
   await parsed.data.default(io, {
     authorize,
     publish: async (given) => {
@@ -60,3 +61,14 @@ export async function installTeamHandlers(path: string, io: GatewayServer): Prom
     },
   });
 }
+
+/** A namespace that is not of the configuration would have neither authentication nor guards, so none can be made. */
+const keepToDeclaredNamespaces = (io: GatewayServer): void => {
+  const declared = new Set(io._nsps.keys());
+  const of = io.of.bind(io);
+  io.of = (name, onConnection) => {
+    const path = typeof name === 'string' ? `/${name.replace(/^\//, '')}` : String(name);
+    if (declared.has(path)) return of(path, onConnection);
+    throw new StartError(`FANFARE_HANDLERS: add ${path} to FANFARE_NAMESPACES to use it in io.of()`);
+  };
+};

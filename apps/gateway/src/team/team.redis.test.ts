@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -136,4 +139,18 @@ describe('a module that cannot be used', () => {
   ])('%s stops the start with one sentence', async (path, sentence) => {
     await expect(startNode({ FANFARE_HANDLERS: path })).rejects.toThrow(sentence);
   });
+
+  it.each(["'/secret'", "'secret'", '/^\\/room-/'])(
+    'one that opens the undeclared namespace %s stops the start: nobody would be authenticated there (row 21)',
+    async (name) => {
+      const dir = await mkdtemp(join(tmpdir(), 'fanfare-handlers-'));
+      await using cleanUp = new AsyncDisposableStack();
+      cleanUp.defer(() => rm(dir, { recursive: true }));
+      const path = join(dir, 'handlers.mjs');
+      await writeFile(path, `export default (io) => { io.of('/declared'); io.of(${name}); };`);
+      await expect(startNode({ FANFARE_HANDLERS: path, FANFARE_NAMESPACES: '/,/declared' })).rejects.toThrow(
+        'to FANFARE_NAMESPACES',
+      );
+    },
+  );
 });
