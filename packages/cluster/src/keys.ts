@@ -1,7 +1,7 @@
 /** The channel prefix of `@socket.io/redis-adapter`, kept so that stock nodes and every emitter interoperate. */
 export const SOCKET_IO_PREFIX = 'socket.io';
 
-/** Every key and channel of ours is built here; one hash tag per multi-key script. */
+/** Every key and channel is built here; one hash tag per multi-key script. */
 export const keys = {
   /** Hash: `node/worker` → the last report as JSON. */
   nodeReports: '{fanfare:nodes}:reports',
@@ -9,4 +9,21 @@ export const keys = {
   nodeLeases: '{fanfare:nodes}:leases',
   /** Channel on which one process hears itself through Redis. */
   probe: (incarnation: string): string => `fanfare:probe:${incarnation}`,
+
+  /** Broadcasts to a namespace: to several rooms, to all, or with acks. */
+  namespaceChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}#${namespace}#`,
+  /** Broadcasts to exactly one room. */
+  roomChannel: (namespace: string, room: string): string => `${SOCKET_IO_PREFIX}#${namespace}#${room}#`,
+  requestChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}-request#${namespace}#`,
+  responseChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}-response#${namespace}#`,
+
+  /** Hash: epoch, offset and bytes of a room. Its tag is the room's channel, so key and shard channel share a slot. */
+  roomHead: (namespace: string, room: string): string => `{${keys.roomChannel(namespace, room)}}:head`,
+  /** Stream: the room's events, by offset. */
+  roomLog: (namespace: string, room: string): string => `{${keys.roomChannel(namespace, room)}}:log`,
+  /** Hash: where an event with this id of this publisher stands. */
+  eventId: (place: { namespace: string; room: string }, publisher: string, id: string): string =>
+    `{${keys.roomChannel(place.namespace, place.room)}}:id:${publisher}:${id}`,
+  /** Pattern of the heads of all rooms of a namespace. */
+  roomHeads: (namespace: string): string => `{${SOCKET_IO_PREFIX}#${namespace}#*#}:head`,
 } as const;

@@ -13,12 +13,26 @@ const joinRequest = z.strictObject({
   presence: z.boolean().optional(),
 });
 
+const meta = z.object({
+  room: z.string(),
+  id: z.string().describe("The publisher's id, or one that the cluster made"),
+  at: z.number().describe('When the cluster took it, in ms since 1970'),
+  from: z.string().optional().describe('The user (`sub`) whose socket sent it; absent when a backend did'),
+  epoch: z.string().optional().describe("Epoch of the room's log; absent for what is not logged"),
+  offset: z.int().optional().describe("Position in the room's log; absent for what is not logged"),
+});
+
+/** A past event in the answer to a join; live, the same is `socket.on(event, (data, meta) => …)`. */
+const roomEvent = z.object({ event: z.string(), data: z.unknown(), meta });
+export type RoomEvent = z.infer<typeof roomEvent>;
+
 const joinedRoom = z.object({
   room: z.string(),
   epoch: z.string(),
-  offset: z.int(),
-  recovered: z.boolean(),
-  events: z.array(z.unknown()),
+  offset: z.int().describe('The position after applying `events`'),
+  recovered: z.boolean().describe('`since` was given and nothing is missing'),
+  events: z.array(roomEvent),
+  more: z.literal(true).optional().describe('Not yet a member: join again with this position'),
 });
 
 const refusedRoom = z.object({
@@ -65,15 +79,4 @@ export const roomSignal = defineEvent('room:signal', {
 });
 
 /** What stands beside the data of every event that a gateway tells: `socket.on(name, (data, meta) => …)`. */
-export interface EventMeta {
-  room: string;
-  /** The publisher's id, or one that the cluster made. */
-  id: string;
-  /** When the cluster took it, in ms since 1970. */
-  at: number;
-  /** The user (`sub`) whose socket sent it; absent when a backend did. */
-  from?: string;
-  /** Position in the room's log; absent for what is not logged. */
-  epoch?: string;
-  offset?: number;
-}
+export type EventMeta = z.infer<typeof meta>;

@@ -1,6 +1,6 @@
 export { AppError, ERRORS, type ErrorCode, type WireError } from './errors.ts';
 export { type AckResult, defineEvent, type EventDefinition } from './event.ts';
-export { type EventMeta, roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
+export { type EventMeta, type RoomEvent, roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
 export {
   type ClusterResponse,
   clusterResponse,
@@ -14,7 +14,16 @@ export {
   publishResponse,
 } from './http.ts';
 export { LIMITS } from './limits.ts';
-export { eventName, isReservedBySocketIo, namespaceName, nodeId, roomName } from './names.ts';
+export {
+  eventName,
+  isProtocolEvent,
+  isRoomName,
+  namespaceName,
+  nodeId,
+  roomName,
+  userRoom,
+} from './names.ts';
+export { checkLoggable } from './payload.ts';
 export {
   everyRoom,
   isAllowed,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
 import { LIMITS } from './limits.ts';
-import { eventName, isReservedBySocketIo, namespaceName, nodeId, roomName } from './names.ts';
+import { eventName, isProtocolEvent, namespaceName, nodeId, roomName } from './names.ts';
 
 const accepts = (schema: { safeParse: (value: unknown) => { success: boolean } }, value: unknown): boolean =>
   schema.safeParse(value).success;
@@ -80,7 +80,7 @@ describe('an event name', () => {
     'is not %s, which cuts stock clients off',
     (name) => {
       expect(accepts(eventName, name)).toBe(false);
-      expect(isReservedBySocketIo(name)).toBe(true);
+      expect(isProtocolEvent(name)).toBe(true);
     },
   );
 
@@ -89,7 +89,7 @@ describe('an event name', () => {
     const told = ['room:reset', 'room:skip', 'presence:state', 'session:closing'];
     for (const name of [...asked, ...told]) {
       expect(accepts(eventName, name)).toBe(false);
-      expect(isReservedBySocketIo(name)).toBe(false);
+      expect(isProtocolEvent(name)).toBe(true);
     }
   });
 

@@ -31,10 +31,9 @@ const CONTRACT_EVENTS = [
 ] as const;
 
 const forbiddenEventNames: ReadonlySet<string> = new Set([...RESERVED_BY_SOCKET_IO, ...CONTRACT_EVENTS]);
-const socketIoNames: ReadonlySet<string> = new Set(RESERVED_BY_SOCKET_IO);
 
-/** Whether a packet with this event name would break a stock client or server. */
-export const isReservedBySocketIo = (name: string): boolean => socketIoNames.has(name);
+/** Whether the name belongs to Socket.IO or to the socket contract, so that nobody else may send it. */
+export const isProtocolEvent = (name: string): boolean => forbiddenEventNames.has(name);
 
 /** A segment starts every room name with a colon behind it, so a socket id is never a room name. */
 const ROOM = /^[a-z][a-z0-9-]*(:[A-Za-z0-9_-]{1,64}){1,3}$/;
@@ -47,6 +46,9 @@ export const roomName = z
     ROOM,
     'a room name looks like "project:42": lower-case kind, a colon, up to three parts of A-Z a-z 0-9 _ -',
   );
+
+/** Whether a room is one of the contract's, with a log; any other name is a team's own room. */
+export const isRoomName = (name: string): boolean => name.length <= LIMITS.roomBytes && ROOM.test(name);
 
 /** `task:created`; 1 to 128 characters, none of the names that Socket.IO or the contract uses. */
 export const eventName = z
@@ -68,3 +70,13 @@ export const nodeId = z
   .string()
   .max(LIMITS.nodeIdLength)
   .regex(/^[a-z0-9-]+$/, 'a node id has lower-case letters, digits and dashes only');
+
+/**
+ * The internal room of a user's sockets. It starts with a character that no room name has, and a `sub` may hold any
+ * character, hence base64url.
+ */
+export const userRoom = (sub: string): string => {
+  const bytes = new TextEncoder().encode(sub);
+  const base64 = btoa(String.fromCharCode(...bytes));
+  return `~${base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`;
+};

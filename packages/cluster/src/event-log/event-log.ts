@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { AppError, matchesPattern } from '@fanfare/protocol';
+import { z } from 'zod';
+import { keys } from '../keys.ts';
+import { loadScript, type RedisCommands } from '../redis-script.ts';
+import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, readEntry, splitMessage } from './wire.ts';
+
+/** How much of a room's past is kept; the first of the three that is reached decides. */
+export interface Retention {
+  count: number;
+  bytes: number;
+  ageMs: number;
+}
+
+export interface RetentionRule extends Retention {
+  /** Room pattern such as `chat:*`; the first rule that matches is used. */
+  pattern: string;
+}
+
+export interface Position {
+  epoch: string;
+  offset: number;
+}
+
+/** A page of a room's log with the head at the moment of reading. */
+export interface LogPage {
+  head: Position;
+  events: LoggedEvent[];
+}
+
+export interface SyncPage extends LogPage {
+  /** Redis has less than the node has heard: the epoch is a new one. */
+  lost: boolean;
+}
+
+/** Most that one answer of the log holds. */
+export const PAGE_EVENTS = 500;
+export const PAGE_BYTES = 1_000_000;
+
+/** How long an event's id is remembered, in ms. */
+const ID_LIFE_MS = 600_000;
+/** How long the position of a room that nobody publishes to is remembered, in ms. */
+const HEAD_LIFE_MS = 30 * 86_400_000;
+
+const append = loadScript(new URL('append.lua', import.meta.url));
+const sync = loadScript(new URL('sync.lua', import.meta.url));
+const history = loadScript(new URL('history.lua', import.meta.url));
+const clear = loadScript(new URL('clear.lua', import.meta.url));
+
+const text = z.instanceof(Buffer).transform(String);
+const appendReply = z.tuple([text, z.int(), z.int()]);
+const entries = z.array(z.union([z.int(), z.instanceof(Buffer)]));
+const syncReply = z.tuple([text, z.int(), z.int(), entries]);
+const historyReply = z.tuple([text, z.int(), entries]);
+
+const newEpoch = (): string => randomBytes(EPOCH_LENGTH / 2).toString('hex');
+
+const eventsOf = (found: z.output<typeof entries>, epoch: string): LoggedEvent[] =>
+  found.flatMap((item) => (Buffer.isBuffer(item) ? [readEntry(item, epoch)] : []));
+
+/** The bounded log of every room, in Redis. Whatever Redis refuses or does not answer in time is `unavailable`. */
+export class EventLog {
+  readonly #redis: RedisCommands;
+  readonly #retention: readonly RetentionRule[];
+  readonly #isSharded: boolean;
+
+  constructor(options: { redis: RedisCommands; retention: readonly RetentionRule[]; sharded: boolean }) {
+    this.#redis = options.redis;
+    this.#retention = options.retention;
+    this.#isSharded = options.sharded;
+  }
+
+  /**
+   * Appends an event and tells the room, in one step. `remember` names the publisher whose id it is: the same id of the
+   * same publisher is appended once and answered with its first position.
+   */
+  async append(
+    event: NewEvent,
+    options: { publisher: string; remember: boolean },
+  ): Promise<Position & { duplicate: boolean }> {
+    const { namespace, room, id } = event;
+    const rule = this.#retention.find(({ pattern }) => matchesPattern(pattern, room));
+    if (rule === undefined)
+      throw new TypeError(`No retention rule matches ${room}: the last one must match everything`);
+    const reply = await this.#run(
+      append,
+      event,
+      [keys.eventId(event, options.publisher, id)],
+      [
+        ...splitMessage(event),
+        keys.roomChannel(namespace, room),
+        this.#isSharded ? 'SPUBLISH' : 'PUBLISH',
+        newEpoch(),
+        id,
+        rule.count,
+        rule.bytes,
+        rule.ageMs,
+        HEAD_LIFE_MS,
+        options.remember ? ID_LIFE_MS : 0,
+      ],
+    );
+    const [epoch, offset, duplicate] = appendReply.parse(reply);
+    return { epoch, offset, duplicate: duplicate === 1 };
+  }
+
+  /** What came after a position, and whether the log still knows that position; `id` is that of the event there. */
+  async sync(
+    place: { namespace: string; room: string },
+    position: Position & { id: string },
+    { read }: { read: boolean },
+  ): Promise<SyncPage> {
+    const args = [
+      position.epoch,
+      position.offset,
+      position.id,
+      read ? PAGE_EVENTS : 0,
+      PAGE_BYTES,
+      newEpoch(),
+    ];
+    const [epoch, offset, lost, found] = syncReply.parse(await this.#run(sync, place, [], args));
+    return { head: { epoch, offset }, lost: lost === 1, events: eventsOf(found, epoch) };
+  }
+
+  /** Reads on from an offset in either direction, itself not included; from the end without one. */
+  async history(
+    place: { namespace: string; room: string },
+    query: { direction: 'forward' | 'backward'; from?: number | undefined; limit: number },
+  ): Promise<LogPage> {
+    const args = [query.direction, query.from ?? '', query.limit];
+    const [epoch, offset, found] = historyReply.parse(await this.#run(history, place, [], args));
+    return { head: { epoch, offset }, events: eventsOf(found, epoch) };
+  }
+
+  /** Forgets a room's events, not its position; resolves with how many there were. */
+  async clear(place: { namespace: string; room: string }): Promise<number> {
+    return z.int().parse(await this.#run(clear, place, [], []));
+  }
+
+  async #run(
+    script: ReturnType<typeof loadScript>,
+    { namespace, room }: { namespace: string; room: string },
+    moreKeys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown> {
+    const all = [keys.roomHead(namespace, room), keys.roomLog(namespace, room), ...moreKeys];
+    try {
+      return await script.run(this.#redis, all, args);
+    } catch (cause) {
+      throw new AppError('unavailable', undefined, { cause });
+    }
+  }
+}

@@ -1,0 +1,21 @@
+-- Reads a room's log in either direction.
+-- KEYS[1] head (hash: epoch, offset, bytes)  KEYS[2] log (stream)
+-- ARGV[1] 'forward' or 'backward'  ARGV[2] offset to go on from, itself not read ('' the end)  ARGV[3] most events
+-- Returns {epoch, head offset, {offset, message, …}}. Atomic: the head belongs to the entries.
+local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
+local entries
+if ARGV[1] == 'forward' then
+  entries = redis.call('XRANGE', KEYS[2], ARGV[2] == '' and '-' or (ARGV[2] + 1) .. '-0', '+', 'COUNT', ARGV[3])
+elseif ARGV[2] == '' then
+  entries = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[3])
+elseif tonumber(ARGV[2]) <= 1 then
+  entries = {}
+else
+  entries = redis.call('XREVRANGE', KEYS[2], (ARGV[2] - 1) .. '-0', '-', 'COUNT', ARGV[3])
+end
+local found = {}
+for _, entry in ipairs(entries) do
+  found[#found + 1] = tonumber(string.match(entry[1], '^%d+'))
+  found[#found + 1] = entry[2][2]
+end
+return { head[1] or '', tonumber(head[2]) or 0, found }

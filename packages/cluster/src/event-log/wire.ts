@@ -1,0 +1,119 @@
+import type { EventMeta } from '@fanfare/protocol';
+import { decode, encode } from 'notepack.io';
+import { z } from 'zod';
+
+/** The sender of every logged message on the bus; a stock node takes it for an emitter. */
+export const LOG_UID = 'fanfare-log';
+
+/** Characters of an epoch; the message has room for exactly these. */
+export const EPOCH_LENGTH = 16;
+
+/** One event of a room's log, as members hear it. */
+export interface LoggedEvent {
+  event: string;
+  data: unknown;
+  meta: EventMeta & { epoch: string; offset: number };
+  /** Size of its message on the bus. */
+  bytes: number;
+  /** All rooms that the same publish went to, in order; absent for one. */
+  rooms?: readonly string[];
+  /** Users who do not hear it. */
+  except?: readonly string[];
+}
+
+/** What a publisher says; epoch and offset are the log's to give. */
+export interface NewEvent {
+  namespace: string;
+  room: string;
+  event: string;
+  data: unknown;
+  id: string;
+  from?: string | undefined;
+  rooms?: readonly string[] | undefined;
+  except?: readonly string[] | undefined;
+}
+
+const EVENT_PACKET = 2;
+const FIXED_STRING = Buffer.from([0xa0 + EPOCH_LENGTH]);
+const FLOAT64 = Buffer.from([0xcb]);
+const mapOf = (size: number): Buffer => Buffer.from([0x80 + size]);
+const arrayOf = (size: number): Buffer => Buffer.from([0x90 + size]);
+
+/**
+ * The message of `@socket.io/redis-adapter` for one room, `[uid, packet, opts]` in msgpack, cut at the two places where
+ * the append script puts the epoch and the offset. So the script never decodes what a publisher sent.
+ */
+export function splitMessage(event: NewEvent): [beforeEpoch: Buffer, beforeOffset: Buffer, rest: Buffer] {
+  const { namespace, room, id, from, rooms, except } = event;
+  const opts = {
+    rooms: [room],
+    except: [],
+    flags: {},
+    ...(rooms && rooms.length > 1 && { allRooms: [...rooms] }),
+    ...(except && except.length > 0 && { exceptUsers: [...except] }),
+  };
+  const rest = { id, room, at: Date.now(), ...(from !== undefined && { from }) };
+  const restPairs = Object.entries(rest).flatMap(([key, value]) => [encode(key), encode(value)]);
+  return [
+    Buffer.concat([
+      arrayOf(3),
+      encode(LOG_UID),
+      mapOf(3),
+      encode('type'),
+      encode(EVENT_PACKET),
+      encode('nsp'),
+      encode(namespace),
+      encode('data'),
+      arrayOf(3),
+      encode(event.event),
+      encode(event.data),
+      mapOf(2 + restPairs.length / 2),
+      encode('epoch'),
+      FIXED_STRING,
+    ]),
+    Buffer.concat([encode('offset'), FLOAT64]),
+    Buffer.concat([...restPairs, encode(opts)]),
+  ];
+}
+
+const loggedMessage = z.tuple([
+  z.literal(LOG_UID),
+  z.object({
+    data: z.tuple([
+      z.string(),
+      z.unknown(),
+      z.object({
+        room: z.string(),
+        epoch: z.string(),
+        offset: z.number(),
+        id: z.string(),
+        at: z.number(),
+        from: z.string().optional(),
+      }),
+    ]),
+  }),
+  z.object({ allRooms: z.array(z.string()).optional(), exceptUsers: z.array(z.string()).optional() }),
+]);
+
+/** Reads a decoded message of the bus as a logged event; undefined when it is not one. */
+export function readLogged(decoded: unknown, bytes: number): LoggedEvent | undefined {
+  const parsed = loggedMessage.safeParse(decoded);
+  if (!parsed.success) return undefined;
+  const [, { data }, { allRooms, exceptUsers }] = parsed.data;
+  const [event, payload, { from, ...meta }] = data;
+  return {
+    event,
+    data: payload,
+    bytes,
+    meta: { ...meta, ...(from !== undefined && { from }) },
+    ...(allRooms && { rooms: allRooms }),
+    ...(exceptUsers && { except: exceptUsers }),
+  };
+}
+
+/** An entry of the log; its epoch is the room's, whatever it was when the entry was written. */
+export function readEntry(message: Buffer, epoch: string): LoggedEvent {
+  const logged = readLogged(decode(message), message.length);
+  if (logged === undefined) throw new TypeError('An entry of the event log is not one of ours');
+  return { ...logged, meta: { ...logged.meta, epoch } };
+}

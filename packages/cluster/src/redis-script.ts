@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Cluster, Redis } from 'ioredis';
+
+/** A client that runs scripts: standalone, Sentinel or Cluster. */
+export type RedisCommands = Redis | Cluster;
+
+export interface RedisScript {
+  run(
+    redis: RedisCommands,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown>;
+}
+
+const isUnknownScript = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('NOSCRIPT');
+
+/** A Lua file, sent once per server and named by its hash from then on. Strings in its reply are Buffers. */
+export function loadScript(file: URL): RedisScript {
+  const source = readFileSync(file, 'utf8');
+  const hash = createHash('sha1').update(source).digest('hex');
+  return {
+    run: async (redis, keys, args) => {
+      try {
+        return await redis.callBuffer('EVALSHA', hash, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (!isUnknownScript(error)) throw error;
+        return redis.callBuffer('EVAL', source, keys.length, ...keys, ...args);
+      }
+    },
+  };
+}
