@@ -1,15 +1,28 @@
 export { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter';
-export { type AdapterFactory, type BusObserver, createRedisAdapter } from './adapter/redis-adapter.ts';
+export type { BusObserver } from './adapter/bus-observer.ts';
+export { type AdapterFactory, createRoomAdapter, RoomAdapter } from './adapter/room-adapter.ts';
+export { Bus } from './bus.ts';
+export {
+  EventLog,
+  type LogPage,
+  type Position,
+  type Retention,
+  type RetentionRule,
+} from './event-log/event-log.ts';
+export type { JoinAnswer, JoinRequest, PreparedJoin } from './event-log/feed.ts';
+export { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
+export type { LoggedEvent } from './event-log/wire.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
 export { holdLease, listNodes } from './nodes/registry.ts';
 export {
   type ClusterPublisher,
   type Publication,
+  type Publishing,
   publishAsWorker,
   publishOverRedis,
   REPORT_REQUEST,
 } from './publisher.ts';
-export { connectRedis, type RedisLink } from './redis.ts';
+export { connectRedis, countListeners, type RedisLink } from './redis.ts';
 export {
   startWorkers,
   type WorkerDeath,

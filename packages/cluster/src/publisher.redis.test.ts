@@ -1,6 +1,8 @@
 import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer, type TestServer } from '../test/start-server.ts';
+import { EventLog } from './event-log/event-log.ts';
+import { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 import { type ClusterPublisher, publishOverRedis } from './publisher.ts';
 import { connectRedis, type RedisLink } from './redis.ts';
 
@@ -17,14 +19,23 @@ beforeAll(async () => {
   a = stack.use(await startServer(redis.url));
   b = stack.use(await startServer(redis.url));
   link = stack.use(connectRedis({ url: redis.url, name: 'api', onChange: () => undefined }));
-  publisher = stack.use(publishOverRedis(link));
+  const retention = retentionRules.parse(DEFAULT_RETENTION);
+  publisher = stack.use(publishOverRedis(link, new EventLog({ redis: link.pub, retention, sharded: false })));
   await eventually(() => expect(link.up).toBe(true));
 });
 afterAll(() => stack.disposeAsync());
 
-const common = { namespace: '/', except: [], event: 'told', data: 1, id: 'x' };
+const common = {
+  namespace: '/',
+  except: [],
+  event: 'told',
+  data: 1,
+  id: 'x',
+  publisher: 'test',
+  ephemeral: true,
+};
 
-describe('a publish without sockets', () => {
+describe('an ephemeral publish without sockets', () => {
   it('reaches a socket in several of the rooms once, with a room that it is in', async () => {
     const { client: both } = await a.connect(['red:1', 'blue:1']);
     const { client: one } = await b.connect(['blue:1']);
@@ -58,13 +69,29 @@ describe('a publish without sockets', () => {
     await using own = new AsyncDisposableStack();
     const server = own.use(await RedisServer.start());
     const away = own.use(connectRedis({ url: server.url, name: 'api', onChange: () => undefined }));
-    const lost = own.use(publishOverRedis(away));
+    const lost = own.use(
+      publishOverRedis(away, new EventLog({ redis: away.pub, retention: [], sharded: false })),
+    );
     await eventually(() => expect(away.up).toBe(true));
     await server.stop();
     await eventually(() => expect(away.up).toBe(false));
-    await expect(lost.publish({ ...common, rooms: ['red:1'] })).rejects.toMatchObject({
-      code: 'unavailable',
-    });
+    const [result] = await lost.publish({ ...common, rooms: ['red:1'] });
+    expect(result).toMatchObject({ room: 'red:1', error: { code: 'unavailable' } });
     await expect(lost.nodes()).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('a logged publish without sockets', () => {
+  it('is appended to each of its rooms under one id, and a retry completes it without doubling', async () => {
+    const rooms = ['red:3', 'blue:3'];
+    const logged = { ...common, id: 'p1', rooms, ephemeral: false };
+    const first = await publisher.publish(logged);
+    expect(first).toMatchObject(rooms.map((room) => ({ room, offset: 1, duplicate: false })));
+    const again = await publisher.publish({ ...logged, rooms: [...rooms, 'green:3'] });
+    expect(again).toMatchObject([
+      { room: 'red:3', offset: 1, duplicate: true },
+      { room: 'blue:3', offset: 1, duplicate: true },
+      { room: 'green:3', offset: 1, duplicate: false },
+    ]);
   });
 });

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import type { RedisCommands } from './redis-script.ts';
 
 /** The two connections of a process: commands and publishes on one, subscriptions on the other. */
 export interface RedisLink extends AsyncDisposable {
@@ -6,6 +7,8 @@ export interface RedisLink extends AsyncDisposable {
   readonly sub: Redis;
   /** Both connections stand. */
   readonly up: boolean;
+  /** Tears both connections down, without waiting for the other side, and connects anew. */
+  reconnect(): void;
 }
 
 /** Milliseconds until the next try: quick at first, never above a second, so that a Redis that is back is used at once. */
@@ -34,7 +37,13 @@ export function connectRedis(options: {
     autoResendUnfulfilledCommands: false,
     commandTimeout: 1000,
   });
-  const sub = new Redis(options.url, { ...shared, connectionName: `${options.name}:sub` });
+  // The bus makes its subscriptions again itself, so that it knows when all of them stand.
+  const sub = new Redis(options.url, {
+    ...shared,
+    connectionName: `${options.name}:sub`,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+  });
   // The adapter adds listeners per namespace to both.
   pub.setMaxListeners(0);
   sub.setMaxListeners(0);
@@ -62,6 +71,10 @@ export function connectRedis(options: {
     get up() {
       return isUp();
     },
+    reconnect: () => {
+      // `disconnect()` would wait for the other side to close, and it is the other side that is silent.
+      for (const client of [pub, sub]) client.stream?.destroy();
+    },
     [Symbol.asyncDispose]: async () => {
       for (const client of [pub, sub]) {
         client.removeAllListeners('close');
@@ -70,3 +83,9 @@ export function connectRedis(options: {
     },
   };
 }
+
+/** How many connections listen on a channel. */
+export const countListeners = async (redis: RedisCommands, channel: string): Promise<number> => {
+  const reply = await redis.call('PUBSUB', 'NUMSUB', channel);
+  return Array.isArray(reply) ? Number(reply[1]) : 0;
+};

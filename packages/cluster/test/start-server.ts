@@ -3,22 +3,35 @@ import { createServer } from 'node:http';
 import { nextEvent } from '@fanfare/testing';
 import { type DefaultEventsMap, Server, type Socket as ServerSocket } from 'socket.io';
 import { io as connectClient, type Socket } from 'socket.io-client';
-import { type BusObserver, createRedisAdapter } from '../src/adapter/redis-adapter.ts';
-import { connectRedis, type RedisLink } from '../src/redis.ts';
+import { z } from 'zod';
+import type { BusObserver } from '../src/adapter/bus-observer.ts';
+import { createRoomAdapter, RoomAdapter } from '../src/adapter/room-adapter.ts';
+import { Bus } from '../src/bus.ts';
+import { EventLog, type RetentionRule } from '../src/event-log/event-log.ts';
+import { listNodes } from '../src/nodes/registry.ts';
+import { connectRedis, countListeners, type RedisLink } from '../src/redis.ts';
 
 export interface TestServer extends AsyncDisposable {
   readonly io: Server;
   readonly link: RedisLink;
   /** How often the bus complained, by what. */
-  readonly seen: { dropped: number; invalid: number };
+  readonly seen: { dropped: number; invalid: number; resets: string[]; missing: string[] };
+  readonly adapter: RoomAdapter;
+  readonly log: EventLog;
   /** A stock client and its server side, in these rooms. */
-  connect(rooms?: readonly string[]): Promise<{ client: Socket; socket: ServerSocket<DefaultEventsMap> }>;
+  connect(
+    rooms?: readonly string[],
+    user?: string,
+  ): Promise<{ client: Socket; socket: ServerSocket<DefaultEventsMap> }>;
 }
 
 /** A bare Socket.IO server on our adapter and a real Redis; no gateway around it. */
-export async function startServer(redisUrl: string): Promise<TestServer> {
+export async function startServer(
+  redisUrl: string,
+  options: { node?: string; retention?: Partial<RetentionRule> } = {},
+): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
-  const seen = { dropped: 0, invalid: 0 };
+  const seen: TestServer['seen'] = { dropped: 0, invalid: 0, resets: [], missing: [] };
   const observer: BusObserver = {
     publishDropped: () => {
       seen.dropped += 1;
@@ -26,17 +39,32 @@ export async function startServer(redisUrl: string): Promise<TestServer> {
     invalidMessage: () => {
       seen.invalid += 1;
     },
+    partialAnswer: (_query, missing) => {
+      seen.missing.push(...missing);
+    },
+    roomReset: (reason) => {
+      seen.resets.push(reason);
+    },
   };
   const link = stack.use(connectRedis({ url: redisUrl, name: 'test', onChange: () => undefined }));
   await Promise.all([link.pub, link.sub].map((client) => client.status === 'ready' || once(client, 'ready')));
   const http = createServer();
-  const io = stack.adopt(new Server(http, { adapter: createRedisAdapter(link, observer) }), (server) =>
-    server.close(),
-  );
+  const bus = stack.use(new Bus(link, observer));
+  const retention = { pattern: '**', count: 1000, bytes: 1_000_000, ageMs: 60_000, ...options.retention };
+  const log = new EventLog({ redis: link.pub, retention: [retention], sharded: false });
+  const adapter = createRoomAdapter({
+    bus,
+    log,
+    observer,
+    node: options.node ?? 'test',
+    livingNodes: async () => (await listNodes(link.pub)).map(({ node }) => node),
+    countListeners: (channel) => countListeners(link.pub, channel),
+    userOf: (socket) => z.string().optional().parse(socket.handshake.auth.user),
+  });
+  const io = stack.adopt(new Server(http, { adapter }), (server) => server.close());
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
-  // Answered on the connection that carries the subscriptions, so they stand once this returns.
-  await link.sub.ping();
+  await bus.settled();
   const address = http.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const owned = stack.move();
@@ -44,16 +72,29 @@ export async function startServer(redisUrl: string): Promise<TestServer> {
     io,
     link,
     seen,
-    connect: async (rooms = []) => {
-      const connection = once(io, 'connection');
+    log,
+    adapter: requireRoomAdapter(io),
+    connect: async (rooms = [], user) => {
       const client = owned.adopt(
-        connectClient(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true }),
-        (socket) => void socket.disconnect(),
+        connectClient(`http://127.0.0.1:${port}`, {
+          transports: ['websocket'],
+          forceNew: true,
+          auth: { user },
+        }),
+        (own) => void own.disconnect(),
       );
-      const [[socket]] = await Promise.all([connection, nextEvent(client, 'connect')]);
+      await nextEvent(client, 'connect');
+      const socket = io.of('/').sockets.get(client.id ?? '');
+      if (socket === undefined) throw new Error('a connected client has a socket');
       await socket.join([...rooms]);
       return { client, socket };
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+const requireRoomAdapter = (io: Server): RoomAdapter => {
+  const { adapter } = io.of('/');
+  if (adapter instanceof RoomAdapter) return adapter;
+  throw new TypeError('not on our adapter');
+};

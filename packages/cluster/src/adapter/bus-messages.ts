@@ -1,4 +1,4 @@
-import { isReservedBySocketIo } from '@fanfare/protocol';
+import { isProtocolEvent } from '@fanfare/protocol';
 import { decode } from 'notepack.io';
 import { z } from 'zod';
 
@@ -8,13 +8,17 @@ const room = z.union([z.string(), z.number()]);
 const target = z.looseObject({
   rooms: z.array(room),
   except: z.array(room).optional(),
+  flags: z
+    .looseObject({
+      timeout: z.number().optional(),
+      volatile: z.boolean().optional(),
+      compress: z.boolean().optional(),
+    })
+    .nullish(),
 });
 
-/** A packet with a reserved event name would cut every stock client of the room off. */
-const eventArguments = z
-  .array(z.unknown())
-  .min(1)
-  .refine(([name]) => typeof name === 'string' && !isReservedBySocketIo(name));
+/** A reserved name would cut every stock client of the room off; one of the contract would pass for the gateway's own. */
+const eventArguments = z.tuple([z.string().refine((name) => !isProtocolEvent(name))], z.unknown());
 
 const EVENT = 2;
 const BINARY_EVENT = 5;
@@ -26,46 +30,83 @@ const packet = z.looseObject({
 
 const broadcast = z.tuple([z.string(), packet, target]);
 
-/** The adapter's request types, by their number on the wire. */
+/** Request types by their number on the wire. */
+export const REQUEST = {
+  sockets: 0,
+  allRooms: 1,
+  join: 2,
+  leave: 3,
+  disconnect: 4,
+  fetch: 5,
+  serverSideEmit: 6,
+  broadcast: 7,
+  clientCount: 8,
+  ack: 9,
+} as const;
+
 const request = z.discriminatedUnion('type', [
-  z.looseObject({ type: z.literal(0), requestId: z.string(), rooms: z.array(room) }),
-  z.looseObject({ type: z.literal(1), requestId: z.string() }),
-  z.looseObject({ type: z.literal(2), opts: target, rooms: z.array(room) }),
-  z.looseObject({ type: z.literal(3), opts: target, rooms: z.array(room) }),
-  z.looseObject({ type: z.literal(4), opts: target, close: z.boolean().optional() }),
-  z.looseObject({ type: z.literal(5), requestId: z.string(), opts: target }),
-  z.looseObject({ type: z.literal(6), data: eventArguments, requestId: z.string().optional() }),
-  z.looseObject({ type: z.literal(7), requestId: z.string(), packet, opts: target }),
+  z.looseObject({
+    type: z.literal(0),
+    uid: z.string().optional(),
+    requestId: z.string(),
+    rooms: z.array(room),
+  }),
+  z.looseObject({ type: z.literal(1), uid: z.string().optional(), requestId: z.string() }),
+  z.looseObject({ type: z.literal(2), uid: z.string().optional(), opts: target, rooms: z.array(z.string()) }),
+  z.looseObject({ type: z.literal(3), uid: z.string().optional(), opts: target, rooms: z.array(z.string()) }),
+  z.looseObject({
+    type: z.literal(4),
+    uid: z.string().optional(),
+    opts: target,
+    close: z.boolean().optional(),
+  }),
+  z.looseObject({ type: z.literal(5), uid: z.string().optional(), requestId: z.string(), opts: target }),
+  z.looseObject({
+    type: z.literal(6),
+    uid: z.string().optional(),
+    data: eventArguments,
+    requestId: z.string().optional(),
+  }),
+  z.looseObject({
+    type: z.literal(7),
+    uid: z.string().optional(),
+    requestId: z.string(),
+    packet,
+    opts: target,
+  }),
 ]);
 
-const response = z.looseObject({ requestId: z.string() });
+const response = z.union([
+  z.looseObject({ type: z.literal(8), requestId: z.string(), clientCount: z.int() }),
+  z.looseObject({ type: z.literal(9), requestId: z.string(), packet: z.unknown() }),
+  z.looseObject({ type: z.literal(6), requestId: z.string(), data: z.unknown() }),
+  z.looseObject({ requestId: z.string(), sockets: z.array(z.unknown()) }),
+  z.looseObject({ requestId: z.string(), rooms: z.array(z.string()) }),
+  z.looseObject({ requestId: z.string() }),
+]);
+
+export type BusBroadcast = z.output<typeof broadcast>;
+export type BusRequest = z.output<typeof request>;
+export type BusTarget = z.output<typeof target>;
 
 const OPENING_BRACE = 0x7b;
 
 /** Server-side events that a namespace emits itself. */
 const NAMESPACE_EVENTS: ReadonlySet<unknown> = new Set(['connect', 'connection', 'new_namespace']);
 
-const parse = (message: Buffer): unknown =>
+const read = (message: Buffer): unknown =>
   message[0] === OPENING_BRACE ? JSON.parse(message.toString()) : decode(message);
 
-/** Whether a broadcast message, already decoded, has the shape that the adapter relies on. */
-export const isBroadcast = (decoded: unknown): boolean => broadcast.safeParse(decoded).success;
+/** A broadcast; throws on anything else. */
+export const readBroadcast = (message: Buffer): BusBroadcast => broadcast.parse(decode(message));
 
-/** Whether the adapter can act on this request without tripping. */
-export const isRequest = (message: Buffer): boolean => {
-  try {
-    const parsed = request.safeParse(parse(message));
-    return parsed.success && !(parsed.data.type === 6 && NAMESPACE_EVENTS.has(parsed.data.data[0]));
-  } catch {
-    return false;
-  }
+/** A request that can be acted on without tripping; throws on anything else. */
+export const readRequest = (message: Buffer): BusRequest => {
+  const parsed = request.parse(read(message));
+  if (parsed.type === 6 && NAMESPACE_EVENTS.has(parsed.data[0]))
+    throw new TypeError('A namespace emits this event itself');
+  return parsed;
 };
 
-/** Whether this answers a request. */
-export const isResponse = (message: Buffer): boolean => {
-  try {
-    return response.safeParse(parse(message)).success;
-  } catch {
-    return false;
-  }
-};
+/** The answer to a request; throws on anything else. */
+export const readResponse = (message: Buffer) => response.parse(read(message));

@@ -1,6 +1,7 @@
 import type { NodeReport } from '@fanfare/protocol';
 import { eventually, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Bus } from '../bus.ts';
 import { connectRedis, type RedisLink } from '../redis.ts';
 import { probeBus } from './probe.ts';
 import { holdLease, listNodes } from './registry.ts';
@@ -13,6 +14,9 @@ beforeAll(async () => {
   redis = stack.use(await RedisServer.start());
 });
 afterAll(() => stack.disposeAsync());
+
+const ignore = () => undefined;
+const observer = { publishDropped: ignore, invalidMessage: ignore, partialAnswer: ignore, roomReset: ignore };
 
 const link = (): RedisLink =>
   stack.use(connectRedis({ url: redis.url, name: 'test', onChange: () => undefined }));
@@ -77,8 +81,8 @@ describe('the probe of the bus', () => {
   it('tells a Redis that hangs from one that answers', async () => {
     await using own = new AsyncDisposableStack();
     const server = own.use(await RedisServer.start());
-    const bus = own.use(connectRedis({ url: server.url, name: 'test', onChange: () => undefined }));
-    const probe = own.use(probeBus(bus, 'x'));
+    const link = own.use(connectRedis({ url: server.url, name: 'test', onChange: () => undefined }));
+    const probe = own.use(probeBus({ link, bus: own.use(new Bus(link, observer)), incarnation: 'x' }));
     await eventually(() => expect(probe.healthy).toBe(true));
     server.kill('SIGSTOP');
     await eventually(() => expect(probe.healthy).toBe(false), { timeoutMs: 6000 });
@@ -89,8 +93,8 @@ describe('the probe of the bus', () => {
   it('is healthy again by itself after Redis was away', async () => {
     await using own = new AsyncDisposableStack();
     const server = own.use(await RedisServer.start());
-    const bus = own.use(connectRedis({ url: server.url, name: 'test', onChange: () => undefined }));
-    const probe = own.use(probeBus(bus, 'x'));
+    const link = own.use(connectRedis({ url: server.url, name: 'test', onChange: () => undefined }));
+    const probe = own.use(probeBus({ link, bus: own.use(new Bus(link, observer)), incarnation: 'x' }));
     await eventually(() => expect(probe.healthy).toBe(true));
     await server.stop();
     await eventually(() => expect(probe.healthy).toBe(false));

@@ -1,3 +1,4 @@
+import type { Bus } from '../bus.ts';
 import { keys } from '../keys.ts';
 import type { RedisLink } from '../redis.ts';
 
@@ -10,19 +11,35 @@ export interface BusProbe extends AsyncDisposable {
   readonly healthy: boolean;
 }
 
-/** Publishes to the process's own channel every second; a half-open subscription shows as silence. */
-export function probeBus(link: RedisLink, incarnation: string): BusProbe {
-  const channel = keys.probe(incarnation);
+/**
+ * Publishes to the process's own channel every second. A half-open subscription shows as silence and nothing else, so
+ * after three seconds of it the subscriber's connection is torn down and made anew.
+ */
+export function probeBus(options: { link: RedisLink; bus: Bus; incarnation: string }): BusProbe {
+  const { link, bus } = options;
+  const channel = keys.probe(options.incarnation);
   let heardAt = Number.NEGATIVE_INFINITY;
-  const hear = (from: string) => {
-    if (from === channel) heardAt = performance.now();
+  let connectedAt = performance.now();
+  const probe = () => {
+    const silence = performance.now() - Math.max(heardAt, connectedAt);
+    if (link.up && silence > DEAF_AFTER_MS) {
+      connectedAt = performance.now();
+      link.reconnect();
+    }
+    link.pub.publish(channel, '').catch(() => undefined);
   };
-  const probe = () => void link.pub.publish(channel, '').catch(() => undefined);
+  const onReady = () => {
+    connectedAt = performance.now();
+    probe();
+  };
 
-  link.sub.on('message', hear);
-  link.sub.subscribe(channel).then(probe, () => undefined);
-  // The subscription is repeated after a reconnect; the next answer then comes without waiting for the interval.
-  for (const client of [link.pub, link.sub]) client.on('ready', probe);
+  bus
+    .listen(channel, () => {
+      heardAt = performance.now();
+    })
+    .then(probe);
+  // After a reconnect the next answer comes without waiting for the interval.
+  for (const client of [link.pub, link.sub]) client.on('ready', onReady);
   const timer = setInterval(probe, PROBE_MS);
 
   return {
@@ -31,10 +48,8 @@ export function probeBus(link: RedisLink, incarnation: string): BusProbe {
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
-      link.sub.off('message', hear);
-      for (const client of [link.pub, link.sub]) client.off('ready', probe);
-      // Not awaited: with Redis away it would wait for its return.
-      link.sub.unsubscribe(channel).catch(() => undefined);
+      for (const client of [link.pub, link.sub]) client.off('ready', onReady);
+      bus.unlisten(channel);
     },
   };
 }

@@ -1,0 +1,282 @@
+import { randomBytes } from 'node:crypto';
+import { isRoomName } from '@fanfare/protocol';
+import { encode } from 'notepack.io';
+import type { Namespace, Socket } from 'socket.io';
+import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
+import type { Bus } from '../bus.ts';
+import type { EventLog, Position } from '../event-log/event-log.ts';
+import { type JoinRequest, type PreparedJoin, RoomFeed } from '../event-log/feed.ts';
+import { LOG_UID, type LoggedEvent, readLogged } from '../event-log/wire.ts';
+import { keys } from '../keys.ts';
+import { type BusTarget, readBroadcast } from './bus-messages.ts';
+import type { BusObserver } from './bus-observer.ts';
+import { ClusterQueries, type LocalSockets } from './cluster-queries.ts';
+
+export interface RoomAdapterOptions {
+  bus: Bus;
+  /** Without it no room has a past: everything is ephemeral. */
+  log: EventLog | undefined;
+  observer: BusObserver;
+  /** Name of this node, told in answers to cluster queries. */
+  node: string;
+  /** Names of the living nodes, asked only when one did not answer a query. */
+  livingNodes: () => Promise<readonly string[]>;
+  /** How many processes listen on a channel, this one included. */
+  countListeners: (channel: string) => Promise<number>;
+  /** The user behind a socket, whom a publish may except. */
+  userOf: (socket: Socket) => string | undefined;
+  /** Whether emitters may address a socket by its id; costs a subscription per socket. Default true. */
+  socketRooms?: boolean;
+}
+
+export type AdapterFactory = (nsp: Namespace) => Adapter;
+
+/** A factory for Socket.IO's `adapter` option. */
+export const createRoomAdapter = (options: RoomAdapterOptions): AdapterFactory =>
+  // Socket.IO calls it with `new`, so it cannot be an arrow function.
+  function create(nsp) {
+    return new RoomAdapter(nsp, options);
+  };
+
+/** Why this node listens to a room: members, or joins under way. */
+interface Interest {
+  /** The subscription stands. */
+  stands: Promise<void>;
+  joins: number;
+  feed: RoomFeed | undefined;
+}
+
+/** How many ids of events for several rooms are remembered per socket. */
+const HEARD_IDS = 256;
+
+const EVENT_PACKET = 2;
+const NOBODY_EXCEPTED: ReadonlySet<string> = new Set();
+
+/**
+ * A Socket.IO adapter in the wire format of `@socket.io/redis-adapter` 8.3.0 that listens only to rooms it has members
+ * of, never throws on what arrives, and tells the events of a room's log exactly once and in order.
+ */
+export class RoomAdapter extends Adapter {
+  readonly uid: string = randomBytes(6).toString('hex');
+  readonly #namespace: Namespace;
+  readonly #options: RoomAdapterOptions;
+  readonly #interests = new Map<string, Interest>();
+  readonly #heard = new WeakMap<Socket, Set<string>>();
+  readonly #queries: ClusterQueries;
+
+  constructor(namespace: Namespace, options: RoomAdapterOptions) {
+    super(namespace);
+    this.#namespace = namespace;
+    this.#options = options;
+    const local: LocalSockets = {
+      fetch: (opts) => super.fetchSockets(opts),
+      join: (opts, rooms) => super.addSockets(opts, rooms),
+      leave: (opts, rooms) => super.delSockets(opts, rooms),
+      disconnect: (opts, close) => super.disconnectSockets(opts, close),
+      broadcastWithAck: (...args) => super.broadcastWithAck(...args),
+      rooms: () => [...this.rooms.keys()],
+    };
+    this.#queries = new ClusterQueries({ ...options, namespace, uid: this.uid, local });
+    void options.bus.listen(keys.namespaceChannel(namespace.name), (message) => this.#receive(message));
+    options.bus.onChange({ interrupted: () => this.#suspend(), restored: () => this.#verify() });
+    this.on('create-room', (room: string) => this.#enter(room));
+    this.on('delete-room', (room: string) => this.#release(room));
+  }
+
+  /** Resolves once this node hears what is told to the rooms. */
+  override addAll(id: string, rooms: Set<string>): Promise<void> {
+    super.addAll(id, rooms);
+    const standing = [...rooms].flatMap((room) => this.#interests.get(room)?.stands ?? []);
+    return Promise.all(standing).then(() => undefined);
+  }
+
+  override broadcast(packet: { nsp?: string; data: unknown[] }, opts: BroadcastOptions): void {
+    super.broadcast(packet, opts);
+    if (opts.flags?.local) return;
+    const target = { rooms: [...opts.rooms], except: [...(opts.except ?? [])], flags: opts.flags };
+    const [room, ...others] = target.rooms;
+    const { name } = this.#namespace;
+    const isOneRoom = room !== undefined && others.length === 0;
+    const channel = isOneRoom ? keys.roomChannel(name, room) : keys.namespaceChannel(name);
+    this.#options.bus.publish(channel, encode([this.uid, packet, target]));
+  }
+
+  override broadcastWithAck(
+    packet: unknown,
+    opts: BroadcastOptions,
+    clientCountCallback: (clientCount: number) => void,
+    ack: (...args: unknown[]) => void,
+  ): void {
+    if (!opts.flags?.local) this.#queries.askForAcks(packet, opts, { clientCountCallback, ack });
+    super.broadcastWithAck(packet, opts, clientCountCallback, ack);
+  }
+
+  override serverCount(): Promise<number> {
+    return this.#queries.countServers();
+  }
+
+  /** Rooms of all nodes that answered. */
+  allRooms(): Promise<Set<string>> {
+    return this.#queries.allRooms();
+  }
+
+  override fetchSockets(opts: BroadcastOptions): Promise<unknown[]> {
+    return opts.flags?.local ? super.fetchSockets(opts) : this.#queries.fetchSockets(opts);
+  }
+
+  override addSockets(opts: BroadcastOptions, rooms: string[]): void {
+    super.addSockets(opts, rooms);
+    if (!opts.flags?.local) this.#queries.tellJoin(opts, rooms);
+  }
+
+  override delSockets(opts: BroadcastOptions, rooms: string[]): void {
+    super.delSockets(opts, rooms);
+    if (!opts.flags?.local) this.#queries.tellLeave(opts, rooms);
+  }
+
+  override disconnectSockets(opts: BroadcastOptions, close: boolean): void {
+    if (!opts.flags?.local) this.#queries.tellDisconnect(opts, close);
+    super.disconnectSockets(opts, close);
+  }
+
+  override serverSideEmit(packet: unknown[]): void {
+    this.#queries.serverSideEmit(packet);
+  }
+
+  override close(): void {
+    this.#options.bus.unlisten(keys.namespaceChannel(this.#namespace.name));
+    this.#queries.close();
+    for (const room of [...this.#interests.keys()]) this.#drop(room);
+  }
+
+  /**
+   * Reads what a socket missed in a room. `admit` makes it a member and answers, both in the caller's own step; disposing
+   * ends the join whether or not it came to that. Rejects with `unavailable` when the log cannot be read.
+   */
+  async prepareJoin(room: string, request: JoinRequest): Promise<PreparedJoin | undefined> {
+    const interest = this.#enter(room);
+    interest.joins += 1;
+    const release = () => {
+      interest.joins -= 1;
+      this.#release(room);
+    };
+    try {
+      await interest.stands;
+      if (interest.feed === undefined) return undefined;
+      const prepared = await interest.feed.prepareJoin(request);
+      return {
+        admit: () => prepared.admit(),
+        [Symbol.dispose]: () => {
+          prepared[Symbol.dispose]();
+          release();
+        },
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Those of a room's past events that a socket is to hear, noted as heard. */
+  forSocket(socket: Socket, events: readonly LoggedEvent[]): LoggedEvent[] {
+    return events.filter((event) => this.#isFor(socket, event));
+  }
+
+  #enter(room: string): Interest {
+    const known = this.#interests.get(room);
+    if (known !== undefined) return known;
+    const { bus, log, socketRooms = true } = this.#options;
+    const place = { namespace: this.#namespace.name, room };
+    const isSocketRoom = this.sids.has(room);
+    const feed =
+      log === undefined || !isRoomName(room)
+        ? undefined
+        : new RoomFeed({
+            log,
+            place,
+            sink: {
+              deliver: (event) => this.#tellLogged(room, event),
+              reset: (position, reason) => this.#tellReset(room, position, reason),
+            },
+          });
+    const listens = !isSocketRoom || socketRooms;
+    const stands = listens
+      ? bus.listen(keys.roomChannel(place.namespace, room), (message) => this.#receive(message))
+      : Promise.resolve();
+    const interest: Interest = { stands, joins: 0, feed };
+    this.#interests.set(room, interest);
+    if (feed !== undefined) void stands.then(() => feed.settled()).catch(() => undefined);
+    return interest;
+  }
+
+  #release(room: string): void {
+    const interest = this.#interests.get(room);
+    if (interest !== undefined && interest.joins === 0 && !this.rooms.has(room)) this.#drop(room);
+  }
+
+  #drop(room: string): void {
+    this.#interests.get(room)?.feed?.close();
+    this.#interests.delete(room);
+    this.#options.bus.unlisten(keys.roomChannel(this.#namespace.name, room));
+  }
+
+  #suspend(): void {
+    for (const { feed } of this.#interests.values()) feed?.suspend();
+  }
+
+  #verify(): void {
+    for (const { feed } of this.#interests.values()) feed?.verify().catch(() => undefined);
+  }
+
+  /** A broadcast from the bus. Throws on anything else, which the bus counts. */
+  #receive(message: Buffer): void {
+    const broadcast = readBroadcast(message);
+    const [uid, packet, target] = broadcast;
+    if (uid === this.uid || (packet.nsp ?? '/') !== this.#namespace.name) return;
+    const logged = uid === LOG_UID ? readLogged(broadcast, message.length) : undefined;
+    const feed = logged && this.#interests.get(logged.meta.room)?.feed;
+    if (logged !== undefined && feed !== undefined) feed.accept(logged);
+    else super.broadcast(packet, toOptions(target));
+  }
+
+  #tellLogged(room: string, event: LoggedEvent): void {
+    const packet = { type: EVENT_PACKET, data: [event.event, event.data, event.meta] };
+    const opts = { rooms: new Set([room]), except: new Set(NOBODY_EXCEPTED), flags: {} };
+    if (event.rooms !== undefined || event.except !== undefined) {
+      const { epoch, offset } = event.meta;
+      for (const id of this.rooms.get(room) ?? []) {
+        const socket = this.#namespace.sockets.get(id);
+        if (socket === undefined || this.#isFor(socket, event)) continue;
+        opts.except.add(id);
+        socket.emit('room:skip', { room, epoch, offset });
+      }
+    }
+    super.broadcast(packet, opts);
+  }
+
+  #tellReset(room: string, position: Position, reason: string): void {
+    this.#options.observer.roomReset(reason);
+    const packet = { type: EVENT_PACKET, data: ['room:reset', { room, ...position, reason }] };
+    super.broadcast(packet, { rooms: new Set([room]), except: new Set(), flags: {} });
+  }
+
+  /** Whether a socket is to hear an event: not when its user is excepted, nor when it heard it through another room. */
+  #isFor(socket: Socket, event: LoggedEvent): boolean {
+    const user = this.#options.userOf(socket);
+    if (user !== undefined && event.except?.includes(user)) return false;
+    if (event.rooms === undefined) return true;
+    const heard = this.#heard.get(socket) ?? new Set<string>();
+    this.#heard.set(socket, heard);
+    if (heard.has(event.meta.id)) return false;
+    heard.add(event.meta.id);
+    const [oldest] = heard;
+    if (heard.size > HEARD_IDS && oldest !== undefined) heard.delete(oldest);
+    return true;
+  }
+}
+
+const toOptions = ({ rooms, except, flags }: BusTarget): BroadcastOptions => ({
+  rooms: new Set(rooms.map(String)),
+  except: new Set(except?.map(String)),
+  flags: { volatile: flags?.volatile === true, compress: flags?.compress !== false },
+});
