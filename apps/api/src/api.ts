@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import { connectRedis, probeBus, publishAsWorker, publishOverRedis, reportStatus } from '@fanfare/cluster';
+import { Bus, connectRedis, EventLog, probeBus, publishAsWorker, publishOverRedis, reportStatus } from '@fanfare/cluster';
 import {
   createLogger,
   createOpsServer,
@@ -42,8 +42,14 @@ export async function createApi(config: ApiConfig): Promise<Api> {
     url === undefined
       ? undefined
       : stack.use(connectRedis({ url, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
-  const publisher = stack.use(redis ? publishOverRedis(redis) : publishAsWorker(namespaces));
-  const probe = redis && stack.use(probeBus(redis, randomBytes(8).toString('hex')));
+  const publisher = stack.use(
+    redis
+      ? publishOverRedis(redis, new EventLog({ redis: redis.pub, retention: config.retention, sharded: false }))
+      : publishAsWorker(namespaces),
+  );
+  const bus = redis && stack.use(new Bus(redis, events.bus));
+  const probe =
+    redis && bus && stack.use(probeBus({ link: redis, bus, incarnation: randomBytes(8).toString('hex') }));
 
   const app = createHttpApp({
     routes: createRoutes({ publisher, namespaces, events }),

@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { DEFAULT_RETENTION, retentionRules } from '@fanfare/cluster';
 import { namespaceName } from '@fanfare/protocol';
 import { commaList, type Env, LOG_LEVELS, parseEnv, Secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
@@ -71,6 +72,11 @@ export const apiSettings = z.object({
     .url({ protocol: /^rediss?$/, error: 'expected a URL like redis://host:6379' })
     .optional()
     .describe('The Redis that the gateways share; only a worker of a machine without Redis goes without it'),
+  FANFARE_RETENTION: retentionRules
+    .default(retentionRules.parse(DEFAULT_RETENTION))
+    .describe(
+      `How much of each room's past is kept, the same on every process: pattern=events/bytes/age, … Default: ${DEFAULT_RETENTION}`,
+    ),
   FANFARE_API_KEYS: apiKeys.describe(
     'API keys of the backends that publish, as name:key, separated by commas or white space; a key has at least 16 characters',
   ),
@@ -104,6 +110,7 @@ export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
     redisUrl: settings.REDIS_URL,
+    retention: settings.FANFARE_RETENTION,
     apiKeys: settings.FANFARE_API_KEYS,
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,

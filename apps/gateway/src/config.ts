@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { DEFAULT_RETENTION, retentionRules } from '@fanfare/cluster';
 import { namespaceName, nodeId } from '@fanfare/protocol';
 import { commaList, type Env, flag, LOG_LEVELS, parseEnv, secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
@@ -28,6 +29,11 @@ export const gatewaySettings = z.object({
     .url({ protocol: /^rediss?$/, error: 'expected a URL like redis://host:6379' })
     .optional()
     .describe('The Redis that the nodes share; without it this machine is the whole cluster'),
+  FANFARE_RETENTION: retentionRules
+    .default(retentionRules.parse(DEFAULT_RETENTION))
+    .describe(
+      `How much of each room's past is kept, the same on every process: pattern=events/bytes/age, … Default: ${DEFAULT_RETENTION}`,
+    ),
   FANFARE_TOKEN_SECRET: secret(32).describe(
     'Secret of the HS256 tokens that clients connect with, at least 32 characters',
   ),
@@ -94,6 +100,7 @@ export function loadGatewayConfig(env: Env) {
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
     redisUrl: settings.REDIS_URL,
+    retention: settings.FANFARE_RETENTION,
     tokenSecret: settings.FANFARE_TOKEN_SECRET,
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
     cors: { origin: origins.includes('*') ? '*' : origins, credentials: settings.FANFARE_CORS_CREDENTIALS },

@@ -58,6 +58,18 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     help: 'Messages on our Redis channels that were not the adapter’s and were ignored',
     registers,
   });
+  const resets = new Counter({
+    name: 'fanfare_room_resets_total',
+    help: 'Rooms whose members on this process were told to start anew, by reason',
+    labelNames: ['reason'],
+    registers,
+  });
+  const partial = new Counter({
+    name: 'fanfare_cluster_partial_answers_total',
+    help: 'Cluster queries answered without every node',
+    labelNames: ['query'],
+    registers,
+  });
   const totals = { connections: 0, received: 0, sent: 0 };
 
   const bus: BusObserver = {
@@ -69,6 +81,11 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       invalid.inc();
       log.warn({ channel }, 'invalid bus message ignored');
     },
+    partialAnswer: (query, missing) => {
+      partial.inc({ query });
+      log.warn({ query, missing }, 'cluster query answered without every node');
+    },
+    roomReset: (reason) => resets.inc({ reason }),
   };
 
   return {

@@ -2,17 +2,21 @@ import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import {
+  type AdapterFactory,
+  Bus,
   connectRedis,
-  createRedisAdapter,
+  countListeners,
+  createRoomAdapter,
   createWorkerAdapter,
+  EventLog,
   holdLease,
+  listNodes,
   probeBus,
   REPORT_REQUEST,
-  type RedisLink,
   reportStatus,
   takeConnections,
 } from '@fanfare/cluster';
-import type { NodeReport } from '@fanfare/protocol';
+import { type NodeReport, userRoom } from '@fanfare/protocol';
 import {
   createLogger,
   createOpsServer,
@@ -26,10 +30,11 @@ import type { GatewayConfig } from './config.ts';
 import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
 import { registerRooms } from './rooms/handlers.ts';
+import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { registerSignals } from './signals/handlers.ts';
 import { guardNamespace } from './socket/guard.ts';
 import { authenticate, createTokenVerifier } from './socket/handshake.ts';
-import { createSocketServer, type GatewayNamespace } from './socket/server.ts';
+import { createSocketServer, type GatewayNamespace, userOf } from './socket/server.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 
 const VERSION = '0.1.0';
@@ -57,18 +62,18 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
 
   const http = createServer(createHttpApp(config));
   const redis =
-    config.redisUrl === undefined ? undefined : stack.use(connectBus(config.redisUrl, config, events));
-  const io = stack.adopt(
-    createSocketServer(http, config, { adapter: adapterFor(redis, isWorker, events), events }),
-    (server) => server.close(),
-  );
+    config.redisUrl === undefined ? undefined : stack.use(connectCluster(config.redisUrl, config, events));
+  const adapter = redis?.adapter ?? (isWorker ? createWorkerAdapter() : undefined);
+  const io = stack.adopt(createSocketServer(http, config, { adapter, events }), (server) => server.close());
   const verify = createTokenVerifier(config.tokenSecret);
-  for (const name of config.namespaces) openNamespace(io.of(name), { verify, events });
-  if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io);
+  const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
+  for (const [name, own] of rooms) openNamespace(io.of(name), { verify, events, rooms: own });
+  if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
 
   const report = createReporter({ config, incarnation, startedAt, events });
-  const probe = redis && stack.use(probeBus(redis, incarnation));
-  const lease = redis && stack.use(holdLease({ redis: redis.pub, report, onSuperseded: events.superseded }));
+  const probe = redis && stack.use(probeBus({ ...redis, incarnation }));
+  const lease =
+    redis && stack.use(holdLease({ redis: redis.link.pub, report, onSuperseded: events.superseded }));
   io.on(REPORT_REQUEST, (answer: (report: NodeReport) => void) => answer(report()));
 
   const notReady = () => [
@@ -108,28 +113,40 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   };
 }
 
-const connectBus = (url: string, config: GatewayConfig, events: GatewayEvents): RedisLink =>
-  connectRedis({ url, name: `fanfare:${config.node}:${config.worker}`, onChange: events.redisChanged });
-
-/** Redis where there is one, the primary's channel between workers without it, else this process is the cluster. */
-const adapterFor = (redis: RedisLink | undefined, isWorker: boolean, events: GatewayEvents) => {
-  if (redis !== undefined) return createRedisAdapter(redis, events.bus);
-  return isWorker ? createWorkerAdapter() : undefined;
+/** What a process needs of Redis: its connections, the bus between nodes, the rooms' logs and the adapter on top. */
+const connectCluster = (url: string, config: GatewayConfig, events: GatewayEvents) => {
+  const stack = new AsyncDisposableStack();
+  const link = stack.use(
+    connectRedis({ url, name: `fanfare:${config.node}:${config.worker}`, onChange: events.redisChanged }),
+  );
+  const bus = stack.use(new Bus(link, events.bus));
+  const log = new EventLog({ redis: link.pub, retention: config.retention, sharded: false });
+  const adapter: AdapterFactory = createRoomAdapter({
+    bus,
+    log,
+    observer: events.bus,
+    node: config.node,
+    livingNodes: async () => (await listNodes(link.pub)).map(({ node }) => node),
+    countListeners: (channel) => countListeners(link.pub, channel),
+    userOf,
+  });
+  return { link, bus, log, adapter, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 };
 
 /** Everything that happens on a namespace: who gets in, what a socket may ask, what is counted. */
 const openNamespace = (
   namespace: GatewayNamespace,
-  deps: { verify: ReturnType<typeof createTokenVerifier>; events: GatewayEvents },
+  deps: { verify: ReturnType<typeof createTokenVerifier>; events: GatewayEvents; rooms: Rooms },
 ): void => {
-  const { verify, events } = deps;
+  const { verify, events, rooms } = deps;
   authenticate(namespace, verify, events);
   guardNamespace(namespace, events);
   namespace.on('connection', (socket) => {
     const fields = { socket: socket.id, namespace: namespace.name, user: socket.data.user.id };
     events.connected({ ...fields, transport: socket.conn.transport.name });
     socket.on('disconnect', (reason) => events.disconnected({ ...fields, reason }));
-    registerRooms(socket, events);
+    void socket.join(userRoom(socket.data.user.id));
+    registerRooms(socket, { rooms, events });
     registerSignals(socket, events);
   });
 };

@@ -1,27 +1,43 @@
-import { AppError, roomJoin, roomLeave, roomPublish } from '@fanfare/protocol';
+import { AppError, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import { on } from '../socket/on.ts';
-import { authorize, metaOf } from '../socket/permission.ts';
+import { authorize, publisherOf } from '../socket/permission.ts';
 import type { GatewaySocket } from '../socket/server.ts';
+import type { JoinedRoom, Rooms } from './rooms.ts';
 
-/** No room has a log: every room is where nobody published to it, and nothing can be recovered. */
-const START = { epoch: '', offset: 0, recovered: false, events: [] };
+interface RefusedRoom {
+  room: string;
+  error: WireError;
+}
 
 /** `room:join`, `room:leave` and `room:publish`. */
-export function registerRooms(socket: GatewaySocket, events: GatewayEvents): void {
-  const join = async (room: string) => {
+export function registerRooms(socket: GatewaySocket, deps: { rooms: Rooms; events: GatewayEvents }): void {
+  const { rooms, events } = deps;
+  const join = async ({
+    room,
+    since,
+    replay,
+  }: {
+    room: string;
+    since?: { epoch: string; offset: number } | undefined;
+    replay?: number | undefined;
+  }) => {
     authorize(socket, { room, action: 'join' });
-    await socket.join(room);
-    return { room, ...START };
+    return rooms.join(socket, room, { since, replay: since === undefined ? replay : undefined });
   };
   on(socket, roomJoin, {
     events,
     handle: async (request) => {
-      if (!('rooms' in request)) return join(request.room);
-      const answers = request.rooms.map(({ room }) =>
-        join(room).catch((thrown: unknown) => ({ room, error: AppError.from(thrown).toWire() })),
+      if (!('rooms' in request)) return join(request);
+      const steps = await Promise.all(
+        request.rooms.map((one) =>
+          join(one).then(
+            (step) => orRefusal(one.room, step),
+            (error: unknown) => () => refuse(one.room, error),
+          ),
+        ),
       );
-      return { rooms: await Promise.all(answers) };
+      return () => ({ rooms: steps.map((step) => step()) });
     },
   });
   on(socket, roomLeave, {
@@ -35,8 +51,28 @@ export function registerRooms(socket: GatewaySocket, events: GatewayEvents): voi
     events,
     handle: ({ room, event, data, id }) => {
       authorize(socket, { room, action: 'publish', event });
-      socket.nsp.to(room).emit(event, data, metaOf(socket, room, id));
-      return { epoch: '', offset: null, duplicate: false };
+      return rooms.publish({
+        room,
+        event,
+        data,
+        id,
+        from: socket.data.user.id,
+        publisher: publisherOf(socket),
+      });
     },
   });
 }
+
+const refuse = (room: string, thrown: unknown): RefusedRoom => ({
+  room,
+  error: AppError.from(thrown).toWire(),
+});
+
+/** One room that cannot be joined after all does not take the others with it. */
+const orRefusal = (room: string, step: () => JoinedRoom) => (): JoinedRoom | RefusedRoom => {
+  try {
+    return step();
+  } catch (error) {
+    return refuse(room, error);
+  }
+};

@@ -30,11 +30,11 @@ describe('a room over two nodes', () => {
       id: 'x1',
     });
 
-    expect(answer).toEqual({ ok: true, data: { epoch: '', offset: null, duplicate: false } });
+    expect(answer).toEqual({ ok: true, data: { epoch: expect.stringMatching(/^[0-9a-f]{16}$/), offset: 1, duplicate: false } });
     for (const arguments_ of await Promise.all(heard)) {
       expect(arguments_).toEqual([
         { id: 7 },
-        { room: 'project:1', id: 'x1', at: expect.any(Number), from: 'alice' },
+        { room: 'project:1', id: 'x1', at: expect.any(Number), from: 'alice', epoch: expect.any(String), offset: 1 },
       ]);
     }
   });
@@ -55,7 +55,7 @@ describe('a room over two nodes', () => {
       ok: true,
       data: {
         rooms: [
-          { room: 'project:1', offset: 0 },
+          { room: 'project:1', recovered: false },
           { room: 'secret:1', error: { code: 'forbidden' } },
         ],
       },

@@ -18,6 +18,9 @@ const explain = (error: z.ZodError): string => {
   return `${where === '' ? 'The payload' : `"${where}"`}: ${issue?.message ?? 'invalid'}`;
 };
 
+/** A last step that has to happen together with the answer: nothing comes between it and the ack. */
+type LastStep<Data> = () => Data;
+
 /**
  * The one edge of a contract event: parses the payload, calls the handler, and answers the ack with its result or
  * with the error it threw. Nothing a client sends or a handler throws gets past it.
@@ -27,7 +30,7 @@ export function on<Payload extends z.ZodType, Data extends z.ZodType>(
   event: EventDefinition<Payload, Data>,
   options: {
     events: GatewayEvents;
-    handle: (payload: z.output<Payload>) => z.input<Data> | Promise<z.input<Data>>;
+    handle: (payload: z.output<Payload>) => z.input<Data> | Promise<z.input<Data> | LastStep<z.input<Data>>>;
   },
 ): void {
   socket.on(event.name, async (...args: unknown[]) => {
@@ -35,8 +38,8 @@ export function on<Payload extends z.ZodType, Data extends z.ZodType>(
     try {
       const payload = event.payload.safeParse(args[0]);
       if (!payload.success) throw new AppError('invalid_payload', explain(payload.error));
-      const data = await options.handle(payload.data);
-      ack?.({ ok: true, data });
+      const result: unknown = await options.handle(payload.data);
+      ack?.({ ok: true, data: typeof result === 'function' ? result() : result });
     } catch (thrown) {
       const error = AppError.from(thrown);
       options.events.failed(error, { socket: socket.id, event: event.name, namespace: socket.nsp.name });

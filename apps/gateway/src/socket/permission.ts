@@ -19,3 +19,7 @@ export const metaOf = (socket: GatewaySocket, room: string, id: string = randomU
   at: Date.now(),
   from: socket.data.user.id,
 });
+
+/** Who a socket is as a publisher: idempotency ids belong to its user. */
+export const publisherOf = (socket: GatewaySocket): string =>
+  `user:${encodeURIComponent(socket.data.user.id)}`;

@@ -3,6 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AdapterFactory } from '@fanfare/cluster';
 import type { TokenClaims } from '@fanfare/protocol';
 import { type DefaultEventsMap, type Namespace, Server, type Socket } from 'socket.io';
+import { z } from 'zod';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayEvents } from '../events.ts';
 
@@ -16,6 +17,12 @@ type Events = DefaultEventsMap;
 export type GatewayServer = Server<Events, Events, Events, SocketData>;
 export type GatewayNamespace = Namespace<Events, Events, Events, SocketData>;
 export type GatewaySocket = Socket<Events, Events, Events, SocketData>;
+
+const dataOfUser = z.looseObject({ user: z.looseObject({ id: z.string() }) });
+
+/** The user behind any socket of a gateway, once its handshake is done. */
+export const userOf = (socket: { data: unknown }): string | undefined =>
+  dataOfUser.safeParse(socket.data).data?.user.id;
 
 /** Largest message from a client, in bytes: an event of 64 KB with its envelope. */
 const MAX_MESSAGE_BYTES = 100_000;

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { eventName, type RoomAction, roomName } from '@fanfare/protocol';
+import { AppError, eventName, LIMITS, type RoomAction, roomName } from '@fanfare/protocol';
 import { StartError } from '@fanfare/runtime';
 import { z } from 'zod';
+import type { RoomPosition, Rooms } from '../rooms/rooms.ts';
 import { authorize } from '../socket/permission.ts';
 import type { GatewayServer, GatewaySocket } from '../socket/server.ts';
 
@@ -11,14 +11,17 @@ import type { GatewayServer, GatewaySocket } from '../socket/server.ts';
 export interface TeamContext {
   /** Throws `forbidden` unless the socket's token allows the action in the room. */
   authorize(socket: GatewaySocket, request: { room: string; action: RoomAction; event?: string }): void;
-  /** Tells the members of a room on every node; clients get `(data, meta)`. */
+  /**
+   * Publishes to a room: logged where there is a log, heard by the members on every node as `(data, meta)`. Rejects with
+   * an error whose `code` is `unavailable` when the log cannot take it; the same `id` makes a retry safe.
+   */
   publish(publication: {
     room: string;
     event: string;
     data: unknown;
     namespace?: string;
     id?: string;
-  }): Promise<void>;
+  }): Promise<RoomPosition>;
 }
 
 /** The default export of a `FANFARE_HANDLERS` module. */
@@ -31,11 +34,15 @@ const publication = z.object({
   event: eventName,
   data: z.unknown(),
   namespace: z.string().default('/'),
-  id: z.string().optional(),
+  id: z.string().min(1).max(LIMITS.idLength).optional(),
 });
 
 /** Loads a team's handlers and lets them register themselves; a module that cannot be used is a `StartError`. */
-export async function installTeamHandlers(path: string, io: GatewayServer): Promise<void> {
+export async function installTeamHandlers(
+  path: string,
+  io: GatewayServer,
+  rooms: ReadonlyMap<string, Rooms>,
+): Promise<void> {
   const url = pathToFileURL(resolve(path)).href;
   let loaded: unknown;
   try {
@@ -56,8 +63,10 @@ export async function installTeamHandlers(path: string, io: GatewayServer): Prom
   await parsed.data.default(io, {
     authorize,
     publish: async (given) => {
-      const { room, event, data, namespace, id = randomUUID() } = publication.parse(given);
-      io.of(namespace).to(room).emit(event, data, { room, id, at: Date.now() });
+      const { namespace, ...event } = publication.parse(given);
+      const target = rooms.get(namespace);
+      if (target === undefined) throw new AppError('not_found', `There is no namespace "${namespace}"`);
+      return target.publish({ ...event, publisher: 'team' });
     },
   });
 }

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { type EventLog, type JoinRequest, RoomAdapter } from '@fanfare/cluster';
+import { AppError, checkLoggable, type EventMeta, type RoomEvent } from '@fanfare/protocol';
+import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
+
+export interface NewRoomEvent {
+  room: string;
+  event: string;
+  data: unknown;
+  id?: string | undefined;
+  /** The user whose socket sent it. */
+  from?: string;
+  /** Whose `id` it is. */
+  publisher: string;
+}
+
+export interface RoomPosition {
+  epoch: string;
+  offset: number | null;
+  duplicate: boolean;
+}
+
+/** The present state of a room and what a socket missed of it; `more` means that the socket is not yet a member. */
+export interface JoinedRoom {
+  room: string;
+  epoch: string;
+  offset: number;
+  recovered: boolean;
+  events: RoomEvent[];
+  more?: true;
+}
+
+/** The rooms of a namespace, with a past where there is a log. */
+export interface Rooms {
+  /** Reads what is needed for a join; the returned step makes the socket a member and is the answer. */
+  join(socket: GatewaySocket, room: string, request: JoinRequest): Promise<() => JoinedRoom>;
+  publish(event: NewRoomEvent): Promise<RoomPosition>;
+}
+
+/** Rooms with a log in Redis, or rooms without a past on a machine that has none. */
+export function openRooms(namespace: GatewayNamespace, log: EventLog | undefined): Rooms {
+  const { adapter } = namespace;
+  return log !== undefined && adapter instanceof RoomAdapter
+    ? loggedRooms(namespace, adapter, log)
+    : ephemeralRooms(namespace);
+}
+
+const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: EventLog): Rooms => ({
+  join: async (socket, room, request) => {
+    const prepared = await adapter.prepareJoin(room, request);
+    if (prepared === undefined) throw new AppError('invalid_payload', `${room} is not a room name`);
+    return () => {
+      using join = prepared;
+      if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
+      const { events, ...position } = join.admit();
+      if (position.more === undefined) void socket.join(room);
+      const heard = adapter.forSocket(socket, events);
+      return { room, ...position, events: heard.map(({ event, data, meta }) => ({ event, data, meta })) };
+    };
+  },
+  publish: ({ publisher, id, data = null, ...event }) => {
+    checkLoggable(data);
+    const newEvent = { ...event, data, namespace: namespace.name, id: id ?? randomUUID() };
+    return log.append(newEvent, { publisher, remember: id !== undefined });
+  },
+});
+
+/** A room that nobody published to: where every room without a past is. */
+const START = { epoch: '', offset: 0, recovered: false };
+
+const ephemeralRooms = (namespace: GatewayNamespace): Rooms => ({
+  join: async (socket, room) => () => {
+    void socket.join(room);
+    return { room, ...START, events: [] };
+  },
+  publish: async ({ room, event, data, id = randomUUID(), from }) => {
+    const meta: EventMeta = { room, id, at: Date.now(), ...(from !== undefined && { from }) };
+    namespace.to(room).emit(event, data, meta);
+    return { epoch: '', offset: null, duplicate: false };
+  },
+});
