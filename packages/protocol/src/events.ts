@@ -23,7 +23,7 @@ const meta = z.object({
 });
 
 /** A past event in the answer to a join; live, the same is `socket.on(event, (data, meta) => …)`. */
-const roomEvent = z.object({ event: z.string(), data: z.unknown(), meta });
+export const roomEvent = z.object({ event: z.string(), data: z.unknown(), meta });
 export type RoomEvent = z.infer<typeof roomEvent>;
 
 const joinedRoom = z.object({

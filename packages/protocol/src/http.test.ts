@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { publishRequest } from './http.ts';
+import { batchRequest, publishRequest } from './http.ts';
 
 const good = { event: 'task:created', data: { id: 7 } };
 const messagesOf = (body: unknown): string =>
@@ -30,6 +30,14 @@ describe('a publish request', () => {
     expect(messagesOf({ ...good, rooms: rooms(1), except: rooms(51) })).toContain('<=50');
   });
 
+  it('excepts users by any name of 1 to 256 characters', () => {
+    const messages = (user: string) => messagesOf({ ...good, room: 'project:1', except: [user] });
+    expect(messages('auth0|5f7c, a name with spaces')).toBe('');
+    expect(messages('x'.repeat(256))).toBe('');
+    expect(messages('x'.repeat(257))).toContain('<=256');
+    expect(messages('')).toContain('>=1');
+  });
+
   it.each([
     { room: 'Project:1' },
     { event: 'disconnect' },
@@ -44,5 +52,15 @@ describe('a publish request', () => {
   it('may carry null, but not nothing', () => {
     expect(publishRequest.parse({ ...good, room: 'project:1', data: null }).data).toBeNull();
     expect(publishRequest.safeParse({ event: 'task:created', room: 'project:1' }).success).toBe(false);
+  });
+});
+
+describe('a batch', () => {
+  it('has 1 to 1000 publish requests', () => {
+    const batch = (count: number) => ({ commands: Array(count).fill({ ...good, room: 'project:1' }) });
+    expect(batchRequest.safeParse(batch(1000)).success).toBe(true);
+    expect(batchRequest.safeParse(batch(0)).success).toBe(false);
+    expect(batchRequest.safeParse(batch(1001)).success).toBe(false);
+    expect(batchRequest.safeParse({ commands: [good] }).success).toBe(false);
   });
 });

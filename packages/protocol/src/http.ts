@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { roomEvent } from './events.ts';
 import { LIMITS } from './limits.ts';
 import { eventName, namespaceName, roomName } from './names.ts';
 
@@ -7,7 +8,9 @@ const id = z
   .string()
   .min(1)
   .max(LIMITS.idLength)
-  .describe('Id of the event, told to clients as meta.id; the cluster makes one when there is none');
+  .describe(
+    'Id of the event, told to clients as meta.id; a retry with the same id never doubles a logged event. The cluster makes one when there is none',
+  );
 
 /** `POST /v1/publish` */
 export const publishRequest = z
@@ -23,33 +26,90 @@ export const publishRequest = z
     data: z.unknown().describe('Any JSON, at most 64 KB'),
     id: id.optional(),
     except: z
-      .array(roomName)
+      .array(z.string().min(1).max(LIMITS.userLength))
       .max(LIMITS.roomsPerRequest)
       .optional()
-      .describe('Rooms whose members do not hear it'),
+      .describe('Who does not hear it: of a logged event users, of an ephemeral one users or rooms'),
     ephemeral: z
       .boolean()
       .optional()
-      .describe('Changes nothing: every event is ephemeral, that is not logged and lost for who is away'),
+      .describe('Not logged: no offset, and lost for who is away. Without Redis every event is'),
     namespace,
   })
   .refine((body) => (body.room === undefined) !== (body.rooms === undefined), 'give either room or rooms')
   .meta({ id: 'PublishRequest' });
-export type PublishRequest = z.infer<typeof publishRequest>;
+export type PublishRequest = z.input<typeof publishRequest>;
 
-export const publishResponse = z
+const wireError = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() });
+
+const publishedRoom = z
   .object({
-    results: z.array(
-      z.object({
-        room: z.string(),
-        epoch: z.string().describe('Epoch of the room; empty for an ephemeral event'),
-        offset: z.int().nullable().describe('Position in the log; null for an ephemeral event'),
-        duplicate: z.boolean(),
-      }),
-    ),
+    room: z.string(),
+    epoch: z.string().describe('Epoch of the room; empty for an ephemeral event'),
+    offset: z.int().nullable().describe('Position in the log; null for an ephemeral event'),
+    duplicate: z.boolean().describe('The id was known: the position is that of the first time'),
   })
-  .meta({ id: 'PublishResponse' });
+  .meta({ id: 'PublishedRoom' });
+
+/** What became of a publish in one of its rooms. */
+export const publishResult = z.union([
+  publishedRoom,
+  z.object({ room: z.string(), error: wireError }).meta({ id: 'RefusedRoom' }),
+]);
+export type PublishResult = z.infer<typeof publishResult>;
+
+/** Answer to a publish that succeeded in all of its rooms. */
+export const publishResponse = z.object({ results: z.array(publishedRoom) }).meta({ id: 'PublishResponse' });
 export type PublishResponse = z.infer<typeof publishResponse>;
+
+/** `POST /v1/batch`: publishes, in order. */
+export const batchRequest = z
+  .strictObject({ commands: z.array(publishRequest).min(1).max(LIMITS.batchCommands) })
+  .meta({ id: 'BatchRequest' });
+export type BatchRequest = z.input<typeof batchRequest>;
+
+/** What became of one command: `error` when it was refused as a whole, before any room was looked at. */
+export const batchResult = z.union([
+  z.object({ results: z.array(publishResult) }),
+  z.object({ error: wireError }),
+]);
+export type BatchResult = z.infer<typeof batchResult>;
+
+export const batchResponse = z
+  .object({ results: z.array(publishResponse).describe('One for each command, in order') })
+  .meta({ id: 'BatchResponse' });
+export type BatchResponse = z.infer<typeof batchResponse>;
+
+/** An event of a room's past, with the users who do not hear it. */
+const pastEvent = roomEvent.extend({ except: z.array(z.string()).optional() }).meta({ id: 'PastEvent' });
+
+/** `GET /v1/rooms/{room}/history` */
+export const historyResponse = z
+  .object({
+    epoch: z.string().describe('Epoch of the room now; empty when nobody has published to it'),
+    offset: z.int().describe('Position of the newest event of the room'),
+    recovered: z
+      .boolean()
+      .describe('`since` was given, is of this epoch, and no event between it and `events` is missing'),
+    events: z.array(pastEvent),
+  })
+  .meta({ id: 'HistoryResponse' });
+export type HistoryResponse = z.infer<typeof historyResponse>;
+
+/** `DELETE /v1/rooms/{room}/history` */
+export const clearHistoryResponse = z
+  .object({ deleted: z.int().describe('How many events there were') })
+  .meta({ id: 'ClearHistoryResponse' });
+export type ClearHistoryResponse = z.infer<typeof clearHistoryResponse>;
+
+/** `GET /v1/rooms` */
+export const roomsResponse = z
+  .object({
+    rooms: z.array(z.object({ room: z.string(), epoch: z.string(), offset: z.int() })),
+    next: z.string().optional().describe('Cursor of the next page; absent on the last one'),
+  })
+  .meta({ id: 'RoomsResponse' });
+export type RoomsResponse = z.infer<typeof roomsResponse>;
 
 /** What one worker process of a node says of itself with every heartbeat. */
 export const nodeReport = z
@@ -86,6 +146,10 @@ export const problem = z
     code: z.string(),
     retryable: z.boolean(),
     detail: z.string().optional(),
+    results: z
+      .union([z.array(publishResult), z.array(batchResult)])
+      .optional()
+      .describe('What became of each room, or of each command of a batch, where some of them succeeded'),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof problem>;

@@ -2,16 +2,30 @@ export { AppError, ERRORS, type ErrorCode, type WireError } from './errors.ts';
 export { type AckResult, defineEvent, type EventDefinition } from './event.ts';
 export { type EventMeta, type RoomEvent, roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
 export {
+  type BatchRequest,
+  type BatchResponse,
+  type BatchResult,
+  batchRequest,
+  batchResponse,
+  batchResult,
+  type ClearHistoryResponse,
   type ClusterResponse,
+  clearHistoryResponse,
   clusterResponse,
+  type HistoryResponse,
+  historyResponse,
   type NodeReport,
   nodeReport,
   type Problem,
   type PublishRequest,
   type PublishResponse,
+  type PublishResult,
   problem,
   publishRequest,
   publishResponse,
+  publishResult,
+  type RoomsResponse,
+  roomsResponse,
 } from './http.ts';
 export { LIMITS } from './limits.ts';
 export {

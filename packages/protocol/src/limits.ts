@@ -4,6 +4,10 @@ export const LIMITS = {
   roomBytes: 200,
   /** Rooms in one `room:join` or one publish. */
   roomsPerRequest: 50,
+  /** Commands in one batch. */
+  batchCommands: 1000,
+  /** Longest name of a user in an exception, in characters. */
+  userLength: 256,
   /** Longest application event name, in characters. */
   eventNameLength: 128,
   /** Largest `data` of one logged event, as JSON. */
