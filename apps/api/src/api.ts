@@ -37,14 +37,14 @@ export async function createApi(config: ApiConfig): Promise<Api> {
   const registry = createRegistry({ app: 'api', worker: config.worker });
   const events = createApiEvents(log, registry);
 
-  const { redisUrl: url, worker, namespaces } = config;
+  const { redis: target, worker, namespaces } = config;
   const redis =
-    url === undefined
+    target === undefined
       ? undefined
-      : stack.use(connectRedis({ url, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
+      : stack.use(connectRedis({ target, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
   const publisher = stack.use(
     redis
-      ? publishOverRedis(redis, new EventLog({ redis: redis.pub, retention: config.retention, sharded: false }))
+      ? publishOverRedis(redis, new EventLog(redis, config.retention))
       : publishAsWorker(namespaces),
   );
   const bus = redis && stack.use(new Bus(redis, events.bus));

@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { DEFAULT_RETENTION, retentionRules } from '@fanfare/cluster';
+import { DEFAULT_RETENTION, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName } from '@fanfare/protocol';
 import { commaList, type Env, LOG_LEVELS, parseEnv, Secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
@@ -68,8 +68,7 @@ export const apiSettings = z.object({
     .describe(
       'Which worker this is; set by a primary process that runs the api beside the workers of a node',
     ),
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: 'expected a URL like redis://host:6379' })
+  REDIS_URL: redisUrl
     .optional()
     .describe('The Redis that the gateways share; only a worker of a machine without Redis goes without it'),
   FANFARE_RETENTION: retentionRules
@@ -109,7 +108,7 @@ export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
     worker: settings.FANFARE_WORKER,
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
-    redisUrl: settings.REDIS_URL,
+    redis: settings.REDIS_URL,
     retention: settings.FANFARE_RETENTION,
     apiKeys: settings.FANFARE_API_KEYS,
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],

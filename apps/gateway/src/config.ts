@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { DEFAULT_RETENTION, retentionRules } from '@fanfare/cluster';
+import { DEFAULT_RETENTION, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName, nodeId } from '@fanfare/protocol';
 import { commaList, type Env, flag, LOG_LEVELS, parseEnv, secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
@@ -25,8 +25,7 @@ export const gatewaySettings = z.object({
     .max(20)
     .default('0')
     .describe('Which worker this is; set by the primary process of a node'),
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: 'expected a URL like redis://host:6379' })
+  REDIS_URL: redisUrl
     .optional()
     .describe('The Redis that the nodes share; without it this machine is the whole cluster'),
   FANFARE_RETENTION: retentionRules
@@ -99,7 +98,7 @@ export function loadGatewayConfig(env: Env) {
     workers: settings.FANFARE_WORKERS,
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
-    redisUrl: settings.REDIS_URL,
+    redis: settings.REDIS_URL,
     retention: settings.FANFARE_RETENTION,
     tokenSecret: settings.FANFARE_TOKEN_SECRET,
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],

@@ -13,6 +13,7 @@ import {
   listNodes,
   probeBus,
   REPORT_REQUEST,
+  type RedisTarget,
   reportStatus,
   takeConnections,
 } from '@fanfare/cluster';
@@ -62,7 +63,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
 
   const http = createServer(createHttpApp(config));
   const redis =
-    config.redisUrl === undefined ? undefined : stack.use(connectCluster(config.redisUrl, config, events));
+    config.redis === undefined ? undefined : stack.use(connectCluster(config.redis, config, events));
   const adapter = redis?.adapter ?? (isWorker ? createWorkerAdapter() : undefined);
   const io = stack.adopt(createSocketServer(http, config, { adapter, events }), (server) => server.close());
   const verify = createTokenVerifier(config.tokenSecret);
@@ -114,13 +115,13 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
 }
 
 /** What a process needs of Redis: its connections, the bus between nodes, the rooms' logs and the adapter on top. */
-const connectCluster = (url: string, config: GatewayConfig, events: GatewayEvents) => {
+const connectCluster = (target: RedisTarget, config: GatewayConfig, events: GatewayEvents) => {
   const stack = new AsyncDisposableStack();
   const link = stack.use(
-    connectRedis({ url, name: `fanfare:${config.node}:${config.worker}`, onChange: events.redisChanged }),
+    connectRedis({ target, name: `fanfare:${config.node}:${config.worker}`, onChange: events.redisChanged }),
   );
   const bus = stack.use(new Bus(link, events.bus));
-  const log = new EventLog({ redis: link.pub, retention: config.retention, sharded: false });
+  const log = new EventLog(link, config.retention);
   const adapter: AdapterFactory = createRoomAdapter({
     bus,
     log,
@@ -129,6 +130,8 @@ const connectCluster = (url: string, config: GatewayConfig, events: GatewayEvent
     livingNodes: async () => (await listNodes(link.pub)).map(({ node }) => node),
     countListeners: (channel) => countListeners(link.pub, channel),
     userOf,
+    // The client of a Redis Cluster does not tell of every move of a subscription.
+    ...(link.isSharded && { positionCheckMs: 1000 }),
   });
   return { link, bus, log, adapter, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 };

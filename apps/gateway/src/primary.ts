@@ -35,7 +35,7 @@ export async function createPrimary(config: GatewayConfig, program: string): Pro
           server: http,
           program: { exec: program, env: {} },
           count: config.workers,
-          relay: config.redisUrl === undefined,
+          relay: config.redis === undefined,
           onDeath: (death) => log.error(death, 'worker died, replacing it'),
         }).catch(explain),
       );

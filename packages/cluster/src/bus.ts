@@ -8,7 +8,7 @@ type Listener = (message: Buffer) => void;
 const BATCH = 1000;
 
 /**
- * The messages of a process: exact channels on one subscriber connection. Subscriptions of a tick go out together, and
+ * The messages of a process: exact channels, each with one listener. Subscriptions of a tick go out together, and
  * all are made again after a reconnect. Nothing here throws: a Redis that is away is counted and waited for.
  */
 export class Bus implements AsyncDisposable {
@@ -26,15 +26,14 @@ export class Bus implements AsyncDisposable {
   constructor(link: RedisLink, observer: BusObserver) {
     this.#link = link;
     this.#observer = observer;
-    link.sub.on('messageBuffer', this.#receive);
-    link.sub.on('close', this.#interrupt);
-    link.sub.on('ready', this.#restore);
-    if (link.sub.status === 'ready') this.#restore();
+    link.onMessage(this.#receive);
+    link.onSubscriptions({ lost: this.#interrupt, ready: this.#restore });
+    if (link.isListening) this.#restore();
   }
 
   /** Whether messages can come in. */
   get isListening(): boolean {
-    return this.#link.sub.status === 'ready';
+    return this.#link.isListening;
   }
 
   /** Called when the subscriptions broke, and when all of them stand again. */
@@ -45,7 +44,7 @@ export class Bus implements AsyncDisposable {
 
   /** Hands a message to Redis without waiting; what Redis does not take is counted. */
   publish(channel: string, message: string | Buffer): void {
-    this.#link.pub.publish(channel, message).catch((error: unknown) => this.#observer.publishDropped(error));
+    this.#link.publish(channel, message).catch((error: unknown) => this.#observer.publishDropped(error));
   }
 
   /** Resolves once the subscription stands, or at once while Redis is away: it is then made on the way back. */
@@ -71,14 +70,12 @@ export class Bus implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#link.sub.off('messageBuffer', this.#receive);
-    this.#link.sub.off('close', this.#interrupt);
-    this.#link.sub.off('ready', this.#restore);
     this.#listeners.clear();
+    this.#interrupted.clear();
+    this.#restored.clear();
   }
 
-  readonly #receive = (channelBytes: Buffer, message: Buffer): void => {
-    const channel = channelBytes.toString();
+  readonly #receive = (channel: string, message: Buffer): void => {
     try {
       this.#listeners.get(channel)?.(message);
     } catch {
@@ -120,17 +117,16 @@ export class Bus implements AsyncDisposable {
     const removing = [...this.#removing].filter((channel) => this.#standing.has(channel));
     this.#adding.clear();
     this.#removing.clear();
-    const { sub } = this.#link;
     const commands: Promise<unknown>[] = [];
     for (let i = 0; i < removing.length; i += BATCH) {
       const batch = removing.slice(i, i + BATCH);
       for (const channel of batch) this.#standing.delete(channel);
-      commands.push(sub.unsubscribe(...batch));
+      commands.push(this.#link.unsubscribe(batch));
     }
     for (let i = 0; i < adding.length; i += BATCH) {
       const batch = adding.slice(i, i + BATCH);
       commands.push(
-        sub.subscribe(...batch).then(() => {
+        this.#link.subscribe(batch).then(() => {
           for (const channel of batch) this.#stand(channel);
         }),
       );

@@ -5,6 +5,7 @@ import { EventLog } from './event-log/event-log.ts';
 import { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 import { type ClusterPublisher, publishOverRedis } from './publisher.ts';
 import { connectRedis, type RedisLink } from './redis.ts';
+import { redisUrl } from './redis-url.ts';
 
 let stack: AsyncDisposableStack;
 let redis: RedisServer;
@@ -18,9 +19,11 @@ beforeAll(async () => {
   redis = stack.use(await RedisServer.start());
   a = stack.use(await startServer(redis.url));
   b = stack.use(await startServer(redis.url));
-  link = stack.use(connectRedis({ url: redis.url, name: 'api', onChange: () => undefined }));
+  link = stack.use(
+    connectRedis({ target: redisUrl.parse(redis.url), name: 'api', onChange: () => undefined }),
+  );
   const retention = retentionRules.parse(DEFAULT_RETENTION);
-  publisher = stack.use(publishOverRedis(link, new EventLog({ redis: link.pub, retention, sharded: false })));
+  publisher = stack.use(publishOverRedis(link, new EventLog(link, retention)));
   await eventually(() => expect(link.up).toBe(true));
 });
 afterAll(() => stack.disposeAsync());
@@ -68,10 +71,10 @@ describe('an ephemeral publish without sockets', () => {
   it('is refused as "unavailable" while Redis is away', async () => {
     await using own = new AsyncDisposableStack();
     const server = own.use(await RedisServer.start());
-    const away = own.use(connectRedis({ url: server.url, name: 'api', onChange: () => undefined }));
-    const lost = own.use(
-      publishOverRedis(away, new EventLog({ redis: away.pub, retention: [], sharded: false })),
+    const away = own.use(
+      connectRedis({ target: redisUrl.parse(server.url), name: 'api', onChange: () => undefined }),
     );
+    const lost = own.use(publishOverRedis(away, new EventLog(away, [])));
     await eventually(() => expect(away.up).toBe(true));
     await server.stop();
     await eventually(() => expect(away.up).toBe(false));

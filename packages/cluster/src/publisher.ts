@@ -81,7 +81,7 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
   const tell = (publication: Publication): Promise<Publishing[]> => {
     const accepted: Promise<unknown>[] = [];
     const client = {
-      publish: (channel: string, message: Buffer) => accepted.push(link.pub.publish(channel, message)),
+      publish: (channel: string, message: Buffer) => accepted.push(link.publish(channel, message)),
     };
     const emitter = new Emitter(client, { key: SOCKET_IO_PREFIX }).of(publication.namespace);
     for (const { room, except, event, data, meta } of perRoom(publication)) {

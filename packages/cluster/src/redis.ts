@@ -1,75 +1,125 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisCommands } from './redis-script.ts';
+import type { RedisTarget } from './redis-url.ts';
 
-/** The two connections of a process: commands and publishes on one, subscriptions on the other. */
+/** What a process holds of Redis, whatever its shape. Nothing of it throws by itself while Redis is away. */
 export interface RedisLink extends AsyncDisposable {
-  readonly pub: Redis;
-  readonly sub: Redis;
-  /** Both connections stand. */
+  /** Commands and publishes; each rejects at once while Redis is away. */
+  readonly pub: RedisCommands;
+  /** Rooms live on the shards of a Redis Cluster: their messages go by SPUBLISH. */
+  readonly isSharded: boolean;
+  /** Commands and subscriptions both stand. */
   readonly up: boolean;
-  /** Tears both connections down, without waiting for the other side, and connects anew. */
+  /** Subscriptions can be made. */
+  readonly isListening: boolean;
+  publish(channel: string, message: string | Buffer): Promise<unknown>;
+  subscribe(channels: readonly string[]): Promise<unknown>;
+  unsubscribe(channels: readonly string[]): Promise<unknown>;
+  /** Called for every message, and when subscriptions were lost or can be made again. */
+  onMessage(listener: (channel: string, message: Buffer) => void): void;
+  onSubscriptions(listeners: { lost: () => void; ready: () => void }): void;
+  /** Tears the connections down, without waiting for the other side, and connects anew. */
   reconnect(): void;
+}
+
+export interface LinkOptions {
+  target: RedisTarget;
+  /** Shows in `CLIENT LIST`. */
+  name: string;
+  /** Told when the link goes or comes back. */
+  onChange: (up: boolean, reason?: string) => void;
 }
 
 /** Milliseconds until the next try: quick at first, never above a second, so that a Redis that is back is used at once. */
 const retryStrategy = (times: number): number =>
   Math.min(50 * 2 ** Math.min(times, 5), 800) + Math.random() * 200;
 
-const shared = {
-  retryStrategy,
-  connectTimeout: 3000,
-  maxRetriesPerRequest: null,
-} satisfies RedisOptions;
-
-/**
- * Connects both clients and keeps them connected. A Redis that is away never throws here: commands reject at once
- * (nothing queues, nothing is sent twice after a lost reply) and `onChange` tells when the link goes or comes back.
- */
-export function connectRedis(options: {
-  url: string;
-  name: string;
-  onChange: (up: boolean, reason?: string) => void;
-}): RedisLink {
-  const pub = new Redis(options.url, {
-    ...shared,
-    connectionName: `${options.name}:pub`,
-    enableOfflineQueue: false,
+/** No command waits in a queue, and none is sent twice after a lost reply. */
+const commonOptions = ({ target, name }: LinkOptions, role: string) =>
+  ({
+    connectTimeout: 3000,
+    maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: false,
-    commandTimeout: 1000,
-  });
-  // The bus makes its subscriptions again itself, so that it knows when all of them stand.
-  const sub = new Redis(options.url, {
-    ...shared,
-    connectionName: `${options.name}:sub`,
-    enableOfflineQueue: false,
-    autoResubscribe: false,
-  });
-  // The adapter adds listeners per namespace to both.
-  pub.setMaxListeners(0);
-  sub.setMaxListeners(0);
+    connectionName: `${name}:${role}`,
+    ...(target.username !== undefined && { username: target.username }),
+    ...(target.password !== undefined && { password: target.password }),
+    ...(target.tls && { tls: {} }),
+  }) satisfies RedisOptions;
 
+const COMMAND_TIMEOUT_MS = 1000;
+
+/** Connects and keeps connected. */
+export const connectRedis = (options: LinkOptions): RedisLink =>
+  options.target.kind === 'cluster' ? connectCluster(options) : connectOne(options);
+
+/** Tells `onChange` of changes only, and not of the moments in which a first connection is being made. */
+const createChangeTeller = (isUp: () => boolean, onChange: LinkOptions['onChange']) => {
   let told: boolean | undefined;
   let lastError: string | undefined;
-  const isUp = () => pub.status === 'ready' && sub.status === 'ready';
   const tell = () => {
     const isConnecting = told === undefined && !isUp() && lastError === undefined;
     if (isUp() === told || isConnecting) return;
     told = isUp();
-    options.onChange(told, told ? undefined : lastError);
+    onChange(told, told ? undefined : lastError);
   };
-  for (const client of [pub, sub]) {
-    client.on('error', (error: Error) => {
+  return {
+    tell,
+    fail: (error: Error) => {
       lastError = error.message;
       tell();
+    },
+  };
+};
+
+/** A standalone Redis, or the master that sentinels name. */
+function connectOne(options: LinkOptions): RedisLink {
+  const { target } = options;
+  const connect = (role: string, own: { commandTimeout?: number; autoResubscribe?: boolean }) => {
+    const where =
+      target.kind === 'sentinel'
+        ? {
+            sentinels: target.nodes,
+            name: target.master,
+            sentinelRetryStrategy: retryStrategy,
+            ...(target.tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+          }
+        : { ...target.nodes[0] };
+    return new Redis({
+      ...commonOptions(options, role),
+      ...where,
+      ...own,
+      retryStrategy,
+      enableOfflineQueue: false,
     });
-    client.on('ready', tell);
-    client.on('close', tell);
+  };
+  const pub = connect('pub', { commandTimeout: COMMAND_TIMEOUT_MS });
+  // The bus makes its subscriptions again itself, so that it knows when all of them stand.
+  const sub = connect('sub', { autoResubscribe: false });
+  const isUp = () => pub.status === 'ready' && sub.status === 'ready';
+  const teller = createChangeTeller(isUp, options.onChange);
+  for (const client of [pub, sub]) {
+    client.on('error', teller.fail);
+    client.on('ready', teller.tell);
+    client.on('close', teller.tell);
   }
   return {
     pub,
-    sub,
+    isSharded: false,
     get up() {
       return isUp();
+    },
+    get isListening() {
+      return sub.status === 'ready';
+    },
+    publish: (channel, message) => pub.publish(channel, message),
+    subscribe: (channels) => sub.subscribe(...channels),
+    unsubscribe: (channels) => sub.unsubscribe(...channels),
+    onMessage: (listener) => {
+      sub.on('messageBuffer', (channel: Buffer, message: Buffer) => listener(channel.toString(), message));
+    },
+    onSubscriptions: ({ lost, ready }) => {
+      sub.on('close', lost);
+      sub.on('ready', ready);
     },
     reconnect: () => {
       // `disconnect()` would wait for the other side to close, and it is the other side that is silent.
@@ -84,8 +134,81 @@ export function connectRedis(options: {
   };
 }
 
-/** How many connections listen on a channel. */
+/** Signs that some subscription of a cluster may have been moved or cut. */
+const CLUSTER_TROUBLE = ['-node', '-subscriber', 'node error', 'nodeError', 'close'] as const;
+/** Quiet after trouble before the rooms are compared with their logs, in ms. */
+const CLUSTER_SETTLE_MS = 250;
+
+/**
+ * A Redis Cluster: our messages go by SPUBLISH to the shard of their channel, and each channel is heard both ways,
+ * because emitters use PUBLISH and neither hears the other.
+ */
+function connectCluster(options: LinkOptions): RedisLink {
+  const cluster = new Cluster(options.target.nodes, {
+    shardedSubscribers: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshInterval: 2000,
+    redisOptions: { ...commonOptions(options, 'cluster'), commandTimeout: COMMAND_TIMEOUT_MS },
+  });
+  const isUp = () => cluster.status === 'ready';
+  const teller = createChangeTeller(isUp, options.onChange);
+  cluster.on('error', teller.fail);
+  cluster.on('ready', teller.tell);
+  cluster.on('close', teller.tell);
+  let settling: NodeJS.Timeout | undefined;
+  return {
+    pub: cluster,
+    isSharded: true,
+    get up() {
+      return isUp();
+    },
+    get isListening() {
+      return isUp();
+    },
+    publish: (channel, message) => cluster.spublish(channel, message),
+    // SSUBSCRIBE takes channels of one slot only.
+    subscribe: (channels) =>
+      Promise.all([
+        cluster.subscribe(...channels),
+        ...channels.map((channel) => cluster.ssubscribe(channel)),
+      ]),
+    unsubscribe: (channels) =>
+      Promise.all([
+        cluster.unsubscribe(...channels),
+        ...channels.map((channel) => cluster.sunsubscribe(channel)),
+      ]),
+    onMessage: (listener) => {
+      for (const event of ['messageBuffer', 'smessageBuffer']) {
+        cluster.on(event, (channel: Buffer, message: Buffer) => listener(channel.toString(), message));
+      }
+    },
+    onSubscriptions: ({ lost, ready }) => {
+      const onTrouble = () => {
+        lost();
+        clearTimeout(settling);
+        settling = setTimeout(() => {
+          if (isUp()) ready();
+        }, CLUSTER_SETTLE_MS);
+      };
+      for (const event of CLUSTER_TROUBLE) cluster.on(event, onTrouble);
+      cluster.on('ready', ready);
+      cluster.on('subscribersReady', ready);
+    },
+    reconnect: () => {
+      for (const node of cluster.nodes()) node.stream?.destroy();
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearTimeout(settling);
+      cluster.removeAllListeners('close');
+      cluster.disconnect();
+    },
+  };
+}
+
+/** How many connections listen on a channel; each node of a cluster knows its own only. */
 export const countListeners = async (redis: RedisCommands, channel: string): Promise<number> => {
-  const reply = await redis.call('PUBSUB', 'NUMSUB', channel);
-  return Array.isArray(reply) ? Number(reply[1]) : 0;
+  const nodes = redis instanceof Cluster ? redis.nodes() : [redis];
+  const replies = await Promise.all(nodes.map((node) => node.call('PUBSUB', 'NUMSUB', channel)));
+  return replies.reduce<number>((sum, reply) => sum + (Array.isArray(reply) ? Number(reply[1]) : 0), 0);
 };

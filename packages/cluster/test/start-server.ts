@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { nextEvent } from '@fanfare/testing';
+import { eventually, nextEvent } from '@fanfare/testing';
 import { type DefaultEventsMap, Server, type Socket as ServerSocket } from 'socket.io';
 import { io as connectClient, type Socket } from 'socket.io-client';
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import { Bus } from '../src/bus.ts';
 import { EventLog, type RetentionRule } from '../src/event-log/event-log.ts';
 import { listNodes } from '../src/nodes/registry.ts';
 import { connectRedis, countListeners, type RedisLink } from '../src/redis.ts';
+import { redisUrl } from '../src/redis-url.ts';
 
 export interface TestServer extends AsyncDisposable {
   readonly io: Server;
@@ -27,8 +28,8 @@ export interface TestServer extends AsyncDisposable {
 
 /** A bare Socket.IO server on our adapter and a real Redis; no gateway around it. */
 export async function startServer(
-  redisUrl: string,
-  options: { node?: string; retention?: Partial<RetentionRule> } = {},
+  url: string,
+  options: { node?: string; retention?: Partial<RetentionRule>; positionCheckMs?: number } = {},
 ): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
   const seen: TestServer['seen'] = { dropped: 0, invalid: 0, resets: [], missing: [] };
@@ -46,12 +47,16 @@ export async function startServer(
       seen.resets.push(reason);
     },
   };
-  const link = stack.use(connectRedis({ url: redisUrl, name: 'test', onChange: () => undefined }));
-  await Promise.all([link.pub, link.sub].map((client) => client.status === 'ready' || once(client, 'ready')));
+  const link = stack.use(
+    connectRedis({ target: redisUrl.parse(url), name: 'test', onChange: () => undefined }),
+  );
+  await eventually(() => {
+    if (!link.up) throw new Error('Redis is not connected');
+  });
   const http = createServer();
   const bus = stack.use(new Bus(link, observer));
   const retention = { pattern: '**', count: 1000, bytes: 1_000_000, ageMs: 60_000, ...options.retention };
-  const log = new EventLog({ redis: link.pub, retention: [retention], sharded: false });
+  const log = new EventLog(link, [retention]);
   const adapter = createRoomAdapter({
     bus,
     log,
@@ -59,6 +64,7 @@ export async function startServer(
     node: options.node ?? 'test',
     livingNodes: async () => (await listNodes(link.pub)).map(({ node }) => node),
     countListeners: (channel) => countListeners(link.pub, channel),
+    positionCheckMs: options.positionCheckMs ?? 30_000,
     userOf: (socket) => z.string().optional().parse(socket.handshake.auth.user),
   });
   const io = stack.adopt(new Server(http, { adapter }), (server) => server.close());

@@ -30,11 +30,21 @@ describe('a room over two nodes', () => {
       id: 'x1',
     });
 
-    expect(answer).toEqual({ ok: true, data: { epoch: expect.stringMatching(/^[0-9a-f]{16}$/), offset: 1, duplicate: false } });
+    expect(answer).toEqual({
+      ok: true,
+      data: { epoch: expect.stringMatching(/^[0-9a-f]{16}$/), offset: 1, duplicate: false },
+    });
     for (const arguments_ of await Promise.all(heard)) {
       expect(arguments_).toEqual([
         { id: 7 },
-        { room: 'project:1', id: 'x1', at: expect.any(Number), from: 'alice', epoch: expect.any(String), offset: 1 },
+        {
+          room: 'project:1',
+          id: 'x1',
+          at: expect.any(Number),
+          from: 'alice',
+          epoch: expect.any(String),
+          offset: 1,
+        },
       ]);
     }
   });

@@ -116,7 +116,10 @@ describe('what a team is given', () => {
     await ask(bob, 'room:join', { room: 'project:9' });
     const heard = nextEvent(bob, 'task:created');
     await ask(alice, 'publishes', 'project:9');
-    expect(await heard).toEqual([1, { room: 'project:9', id: 'team-1', at: expect.any(Number), epoch: expect.any(String), offset: 1 }]);
+    expect(await heard).toEqual([
+      1,
+      { room: 'project:9', id: 'team-1', at: expect.any(Number), epoch: expect.any(String), offset: 1 },
+    ]);
   });
 
   it.each(['throw', 'reject'])(

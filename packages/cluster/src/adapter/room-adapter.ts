@@ -25,6 +25,8 @@ export interface RoomAdapterOptions {
   countListeners: (channel: string) => Promise<number>;
   /** The user behind a socket, whom a publish may except. */
   userOf: (socket: Socket) => string | undefined;
+  /** How often every room is compared with its log, in ms, whatever the subscriptions say. Default 30 s. */
+  positionCheckMs?: number;
   /** Whether emitters may address a socket by its id; costs a subscription per socket. Default true. */
   socketRooms?: boolean;
 }
@@ -49,6 +51,8 @@ interface Interest {
 /** How many ids of events for several rooms are remembered per socket. */
 const HEARD_IDS = 256;
 
+const POSITION_CHECK_MS = 30_000;
+
 const EVENT_PACKET = 2;
 const NOBODY_EXCEPTED: ReadonlySet<string> = new Set();
 
@@ -63,6 +67,7 @@ export class RoomAdapter extends Adapter {
   readonly #interests = new Map<string, Interest>();
   readonly #heard = new WeakMap<Socket, Set<string>>();
   readonly #queries: ClusterQueries;
+  readonly #positionCheck: NodeJS.Timeout;
 
   constructor(namespace: Namespace, options: RoomAdapterOptions) {
     super(namespace);
@@ -79,6 +84,7 @@ export class RoomAdapter extends Adapter {
     this.#queries = new ClusterQueries({ ...options, namespace, uid: this.uid, local });
     void options.bus.listen(keys.namespaceChannel(namespace.name), (message) => this.#receive(message));
     options.bus.onChange({ interrupted: () => this.#suspend(), restored: () => this.#verify() });
+    this.#positionCheck = setInterval(() => this.#verify(), options.positionCheckMs ?? POSITION_CHECK_MS);
     this.on('create-room', (room: string) => this.#enter(room));
     this.on('delete-room', (room: string) => this.#release(room));
   }
@@ -146,6 +152,7 @@ export class RoomAdapter extends Adapter {
   override close(): void {
     this.#options.bus.unlisten(keys.namespaceChannel(this.#namespace.name));
     this.#queries.close();
+    clearInterval(this.#positionCheck);
     for (const room of [...this.#interests.keys()]) this.#drop(room);
   }
 

@@ -16,7 +16,10 @@ afterAll(() => stack.disposeAsync());
 
 const ROOMY: RetentionRule = { pattern: '**', count: 1000, bytes: 1_000_000, ageMs: 60_000 };
 const logOf = (...rules: Partial<RetentionRule>[]): EventLog =>
-  new EventLog({ redis, retention: rules.map((rule) => ({ ...ROOMY, ...rule })), sharded: false });
+  new EventLog(
+    { pub: redis, isSharded: false },
+    rules.map((rule) => ({ ...ROOMY, ...rule })),
+  );
 
 let rooms = 0;
 /** A room of its own for each test. */

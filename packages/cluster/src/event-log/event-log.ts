@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { AppError, matchesPattern } from '@fanfare/protocol';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
+import type { RedisLink } from '../redis.ts';
 import { loadScript, type RedisCommands } from '../redis-script.ts';
 import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, readEntry, splitMessage } from './wire.ts';
 
@@ -39,6 +40,8 @@ export const PAGE_BYTES = 1_000_000;
 
 /** How long an event's id is remembered, in ms. */
 const ID_LIFE_MS = 600_000;
+/** The same for an id that nobody can repeat, where the client of a Redis Cluster may send a command again. */
+const RESEND_LIFE_MS = 10_000;
 /** How long the position of a room that nobody publishes to is remembered, in ms. */
 const HEAD_LIFE_MS = 30 * 86_400_000;
 
@@ -64,10 +67,10 @@ export class EventLog {
   readonly #retention: readonly RetentionRule[];
   readonly #isSharded: boolean;
 
-  constructor(options: { redis: RedisCommands; retention: readonly RetentionRule[]; sharded: boolean }) {
-    this.#redis = options.redis;
-    this.#retention = options.retention;
-    this.#isSharded = options.sharded;
+  constructor(link: Pick<RedisLink, 'pub' | 'isSharded'>, retention: readonly RetentionRule[]) {
+    this.#redis = link.pub;
+    this.#isSharded = link.isSharded;
+    this.#retention = retention;
   }
 
   /**
@@ -96,7 +99,7 @@ export class EventLog {
         rule.bytes,
         rule.ageMs,
         HEAD_LIFE_MS,
-        options.remember ? ID_LIFE_MS : 0,
+        options.remember ? ID_LIFE_MS : this.#isSharded ? RESEND_LIFE_MS : 0,
       ],
     );
     const [epoch, offset, duplicate] = appendReply.parse(reply);

@@ -3,6 +3,7 @@ import { eventually, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Bus } from '../bus.ts';
 import { connectRedis, type RedisLink } from '../redis.ts';
+import { redisUrl } from '../redis-url.ts';
 import { probeBus } from './probe.ts';
 import { holdLease, listNodes } from './registry.ts';
 
@@ -19,7 +20,7 @@ const ignore = () => undefined;
 const observer = { publishDropped: ignore, invalidMessage: ignore, partialAnswer: ignore, roomReset: ignore };
 
 const link = (): RedisLink =>
-  stack.use(connectRedis({ url: redis.url, name: 'test', onChange: () => undefined }));
+  stack.use(connectRedis({ target: redisUrl.parse(redis.url), name: 'test', onChange: () => undefined }));
 
 const report = (node: string, incarnation: string, connections = 0): NodeReport => ({
   node,
@@ -81,7 +82,9 @@ describe('the probe of the bus', () => {
   it('tells a Redis that hangs from one that answers', async () => {
     await using own = new AsyncDisposableStack();
     const server = own.use(await RedisServer.start());
-    const link = own.use(connectRedis({ url: server.url, name: 'test', onChange: () => undefined }));
+    const link = own.use(
+      connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: () => undefined }),
+    );
     const probe = own.use(probeBus({ link, bus: own.use(new Bus(link, observer)), incarnation: 'x' }));
     await eventually(() => expect(probe.healthy).toBe(true));
     server.kill('SIGSTOP');
@@ -93,7 +96,9 @@ describe('the probe of the bus', () => {
   it('is healthy again by itself after Redis was away', async () => {
     await using own = new AsyncDisposableStack();
     const server = own.use(await RedisServer.start());
-    const link = own.use(connectRedis({ url: server.url, name: 'test', onChange: () => undefined }));
+    const link = own.use(
+      connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: () => undefined }),
+    );
     const probe = own.use(probeBus({ link, bus: own.use(new Bus(link, observer)), incarnation: 'x' }));
     await eventually(() => expect(probe.healthy).toBe(true));
     await server.stop();

@@ -26,9 +26,10 @@ export function probeBus(options: { link: RedisLink; bus: Bus; incarnation: stri
       connectedAt = performance.now();
       link.reconnect();
     }
-    link.pub.publish(channel, '').catch(() => undefined);
+    link.publish(channel, '').catch(() => undefined);
   };
-  const onReady = () => {
+  // After a reconnect the next answer comes without waiting for the interval.
+  const onRestored = () => {
     connectedAt = performance.now();
     probe();
   };
@@ -38,8 +39,7 @@ export function probeBus(options: { link: RedisLink; bus: Bus; incarnation: stri
       heardAt = performance.now();
     })
     .then(probe);
-  // After a reconnect the next answer comes without waiting for the interval.
-  for (const client of [link.pub, link.sub]) client.on('ready', onReady);
+  bus.onChange({ interrupted: () => undefined, restored: onRestored });
   const timer = setInterval(probe, PROBE_MS);
 
   return {
@@ -48,7 +48,6 @@ export function probeBus(options: { link: RedisLink; bus: Bus; incarnation: stri
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
-      for (const client of [link.pub, link.sub]) client.off('ready', onReady);
       bus.unlisten(channel);
     },
   };

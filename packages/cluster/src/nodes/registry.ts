@@ -1,21 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { type NodeReport, nodeReport } from '@fanfare/protocol';
-import type { Redis } from 'ioredis';
 import { keys } from '../keys.ts';
+import { loadScript, type RedisCommands } from '../redis-script.ts';
 
 /** How long a process counts as alive after its last heartbeat, and how often it renews, in ms. */
 const LEASE_MS = 6000;
 const HEARTBEAT_MS = 2000;
 
-const script = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
-const HEARTBEAT = script('heartbeat.lua');
-const LEAVE = script('leave.lua');
-const LIST = script('list.lua');
+const heartbeat = loadScript(new URL('heartbeat.lua', import.meta.url));
+const leave = loadScript(new URL('leave.lua', import.meta.url));
+const list = loadScript(new URL('list.lua', import.meta.url));
 const KEYS = [keys.nodeLeases, keys.nodeReports] as const;
 
 /** The reports of all living processes of the cluster. Rejects when Redis cannot be asked. */
-export async function listNodes(redis: Redis): Promise<NodeReport[]> {
-  const rows = await redis.eval(LIST, KEYS.length, ...KEYS);
+export async function listNodes(redis: RedisCommands): Promise<NodeReport[]> {
+  const rows = await list.run(redis, KEYS, []);
   return (Array.isArray(rows) ? rows : []).flatMap((row) => {
     const report = nodeReport.safeParse(JSON.parse(String(row)));
     return report.success ? [report.data] : [];
@@ -27,7 +25,7 @@ export async function listNodes(redis: Redis): Promise<NodeReport[]> {
  * next renewal. `onSuperseded` is told once when a later incarnation of the same node and worker has taken over.
  */
 export function holdLease(options: {
-  redis: Redis;
+  redis: RedisCommands;
   report: () => NodeReport;
   onSuperseded: () => void;
 }): AsyncDisposable & { readonly superseded: boolean } {
@@ -37,16 +35,13 @@ export function holdLease(options: {
 
   const beat = async (): Promise<void> => {
     const now = report();
-    const held = await redis.eval(
-      HEARTBEAT,
-      KEYS.length,
-      ...KEYS,
+    const held = await heartbeat.run(redis, KEYS, [
       `${now.node}/${now.worker}`,
       JSON.stringify(now),
       now.incarnation,
       LEASE_MS,
       joined ? '0' : '1',
-    );
+    ]);
     joined = true;
     if (held === 1 || superseded) return;
     superseded = true;
@@ -66,7 +61,7 @@ export function holdLease(options: {
       clearInterval(timer);
       redis.off('ready', tryBeat);
       const { node, worker, incarnation } = report();
-      await redis.eval(LEAVE, KEYS.length, ...KEYS, `${node}/${worker}`, incarnation).catch(() => undefined);
+      await leave.run(redis, KEYS, [`${node}/${worker}`, incarnation]).catch(() => undefined);
     },
   };
 }

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+
+/** Where Redis is, and in which of its three shapes. */
+export interface RedisTarget {
+  kind: 'standalone' | 'sentinel' | 'cluster';
+  nodes: { host: string; port: number }[];
+  /** Name of the master that the sentinels watch. */
+  master: string;
+  username: string | undefined;
+  password: string | undefined;
+  tls: boolean;
+}
+
+const URL_FORM =
+  /^(?<tls>rediss|redis)(?:\+(?<kind>sentinel|cluster))?:\/\/(?:(?<username>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^/?#]+)(?:\/(?<path>[^/?#]*))?$/;
+const HOST = /^(?<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::(?<port>\d{1,5}))?$/;
+const DEFAULT_PORT = { standalone: 6379, sentinel: 26_379, cluster: 6379 } as const;
+
+const FORMS =
+  'expected redis://host:6379, redis+sentinel://host1:26379,host2:26379/master-name or redis+cluster://host1:6379,host2:6379 (rediss… for TLS)';
+
+const decodePart = (text: string | undefined): string | undefined =>
+  text === undefined || text === '' ? undefined : decodeURIComponent(text);
+
+const readUrl = (text: string): RedisTarget | undefined => {
+  const parts = URL_FORM.exec(text)?.groups;
+  if (parts === undefined) return undefined;
+  const kind = parts.kind === 'sentinel' || parts.kind === 'cluster' ? parts.kind : 'standalone';
+  const nodes = (parts.hosts ?? '').split(',').flatMap((item) => {
+    const host = HOST.exec(item)?.groups;
+    return host?.host === undefined
+      ? []
+      : [{ host: host.host.replace(/^\[|\]$/g, ''), port: Number(host.port ?? DEFAULT_PORT[kind]) }];
+  });
+  const isComplete = nodes.length === (parts.hosts ?? '').split(',').length;
+  const isFitting =
+    kind === 'standalone'
+      ? nodes.length === 1 && ['', '0'].includes(parts.path ?? '')
+      : kind !== 'sentinel' || parts.path;
+  if (!isComplete || !isFitting) return undefined;
+  return {
+    kind,
+    nodes,
+    master: parts.path ?? '',
+    username: decodePart(parts.username),
+    password: decodePart(parts.password),
+    tls: parts.tls === 'rediss',
+  };
+};
+
+/** Parses a `REDIS_URL`. Databases other than 0 are refused: publish and subscribe know none. */
+export const redisUrl = z.string().transform((text, context): RedisTarget => {
+  const target = readUrl(text);
+  if (target !== undefined) return target;
+  context.addIssue({ code: 'custom', message: FORMS });
+  return z.NEVER;
+});
