@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CollectResult } from '../load/calls.ts';
-import type { WorkerPool } from '../load/pool.ts';
 import { readProcess } from '../measure/processes.ts';
 import type { Target } from '../servers/target.ts';
 import { type BenchSetting, startVariant, type Variant, WIRE } from '../servers/variants.ts';
 import { FRAME_BYTES } from '../targets/message.ts';
 import type { EngineSettings } from '../wire/raw-socket.ts';
+import type { CollectResult } from '../workers/calls.ts';
+import type { WorkerPool } from '../workers/pool.ts';
 import { openAll } from './connections.ts';
 import { deliveryFigures, RoundLog } from './figures.ts';
 import type { BenchResult, DeliveryFigures } from './result.ts';
