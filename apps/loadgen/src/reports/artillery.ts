@@ -32,7 +32,6 @@ const TIMINGS: Record<string, string> = {
   'fanfare.publish_ms': 'From publish to its answer, on a socket',
   'socketio.response_time': 'From emit to ack',
   'http.response_time': 'From HTTP request to answer',
-  'vusers.session_length': 'A whole session',
 };
 
 /** Artillery closes a period every ten seconds. */
