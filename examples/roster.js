@@ -9,6 +9,24 @@ const SILENCE_MS = 3500;
  * @typedef {{ users: User[], online: number, heardAt: number }} Node what one process last said of itself
  */
 
+/** @param {User[]} list @param {User[]} other Those of `list` that `other` has not. */
+const without = (list, other) => list.filter(({ id }) => !other.some((user) => user.id === id));
+
+/**
+ * Runs `beat` every second. `wasStopped` says that this process itself stood still, so that it has not read yet what
+ * the others said meanwhile.
+ *
+ * @param {(now: number, wasStopped: boolean) => void} beat
+ */
+const everySecond = (beat) => {
+  let lastAt = Date.now();
+  setInterval(() => {
+    const now = Date.now();
+    beat(now, now - lastAt > SILENCE_MS);
+    lastAt = now;
+  }, HEARTBEAT_MS).unref();
+};
+
 /**
  * Who is there on all nodes, with nothing but stock Socket.IO. Every node tells the others its whole list whenever it
  * changes and once a second, so that a lost message heals by itself; the users of a node that was killed go when it
@@ -37,8 +55,7 @@ export function createRoster(io, onChange) {
     const after = state?.users ?? [];
     if (state) nodes.set(node, state);
     else nodes.delete(node);
-    const added = after.filter(({ id }) => !before.some((user) => user.id === id));
-    const removed = before.filter(({ id }) => !after.some((user) => user.id === id));
+    const [added, removed] = [without(after, before), without(before, after)];
     if (added.length + removed.length > 0) onChange({ added, removed });
   };
 
@@ -70,17 +87,11 @@ export function createRoster(io, onChange) {
       change();
     });
   });
-  let lastBeatAt = Date.now();
-  setInterval(() => {
-    const sinceLast = Date.now() - lastBeatAt;
-    lastBeatAt += sinceLast;
+  everySecond((now, wasStopped) => {
     change();
-    // A process that was stopped itself has not read yet what the others said meanwhile.
-    if (sinceLast > SILENCE_MS) return;
-    for (const [node, { heardAt }] of nodes) {
-      if (lastBeatAt - heardAt > SILENCE_MS) replace(node, undefined);
-    }
-  }, HEARTBEAT_MS).unref();
+    if (wasStopped) return;
+    for (const [node, { heardAt }] of nodes) if (now - heardAt > SILENCE_MS) replace(node, undefined);
+  });
   io.serverSideEmit('roster:ask');
 
   return {

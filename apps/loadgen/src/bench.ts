@@ -11,9 +11,15 @@ const main = async (): Promise<void> => {
     process.stdout.write(BENCH_USAGE);
     return;
   }
+  let stopped = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (stopped = true));
   const started = performance.now();
-  const seconds = () => String(Math.round((performance.now() - started) / 1_000)).padStart(4);
-  const result = await runBench(options, (line) => void process.stderr.write(`${seconds()} s  ${line}\n`));
+  const result = await runBench(options, (line) => {
+    // Unwinds the run, which stops every process that it has started.
+    if (stopped) throw new Error('stopped');
+    const seconds = String(Math.round((performance.now() - started) / 1_000)).padStart(4);
+    process.stderr.write(`${seconds} s  ${line}\n`);
+  });
   process.stdout.write(`\n${renderTable(result)}\n`);
   if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
   if (options.html) await writeFile(options.html, renderBenchReport(result));

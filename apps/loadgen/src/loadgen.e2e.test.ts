@@ -7,9 +7,9 @@ import { RedisServer } from '@fanfare/testing';
 import { describe, expect, it } from 'vitest';
 import { measureDelivery } from './bench/delivery.ts';
 import { benchResult } from './bench/result.ts';
-import { WorkerPool } from './load/pool.ts';
 import { Target } from './servers/target.ts';
 import { gatewayCommand, gatewayEnv } from './servers/variants.ts';
+import { WorkerPool } from './workers/pool.ts';
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ConnectResult } from '../load/calls.ts';
-import type { WorkerPool } from '../load/pool.ts';
 import { readProcess } from '../measure/processes.ts';
 import type { Target } from '../servers/target.ts';
 import { type BenchSetting, startVariant, type Variant, WIRE } from '../servers/variants.ts';
+import type { ConnectResult } from '../workers/calls.ts';
+import type { WorkerPool } from '../workers/pool.ts';
 import { comparedFigures, RoundLog } from './figures.ts';
 import type { BenchResult } from './result.ts';
 

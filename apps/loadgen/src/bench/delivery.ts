@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CollectResult } from '../load/calls.ts';
-import type { WorkerPool } from '../load/pool.ts';
 import { readProcess } from '../measure/processes.ts';
 import type { Target } from '../servers/target.ts';
 import { type BenchSetting, startVariant, type Variant, WIRE } from '../servers/variants.ts';
 import { FRAME_BYTES } from '../targets/message.ts';
 import type { EngineSettings } from '../wire/raw-socket.ts';
+import type { CollectResult } from '../workers/calls.ts';
+import type { WorkerPool } from '../workers/pool.ts';
 import { openAll } from './connections.ts';
 import { deliveryFigures, RoundLog } from './figures.ts';
 import type { BenchResult, DeliveryFigures } from './result.ts';
@@ -80,10 +80,11 @@ export const measureDelivery = async (
     const passMs = warmUp ? Math.min(WARM_UP_MS, plan.passMs) : plan.passMs;
     for (const pattern of PATTERNS) {
       for (const runner of runners) {
-        const cost = await pass(runner, { ...plan, passMs }, { pattern, pool });
+        const { cost, blocked } = await pass(runner, { ...plan, passMs }, { pattern, pool });
+        const what = `${pattern.key} ${runner.variant}`;
+        if (blocked > 0) progress(`${what}: the receivers were too slow ${blocked} times`);
         if (warmUp) continue;
         log.add(pattern.key, runner.variant, cost);
-        const what = `${pattern.key} ${runner.variant}`;
         progress(`round ${round} of ${plan.rounds}, ${what}: ${cost.toFixed(2)} µs per delivery`);
       }
     }
@@ -98,16 +99,17 @@ export const measureDelivery = async (
   };
 };
 
-/** One turn of one server; returns µs of its CPU per delivery. */
+/** One turn of one server: µs of its CPU per delivery, and how often it had to wait for a receiver. */
 const pass = async (
   runner: Runner,
   plan: DeliveryPlan,
   { pattern, pool }: { pattern: Pattern; pool: WorkerPool },
-): Promise<number> => {
+): Promise<{ cost: number; blocked: number }> => {
   const { variant, target } = runner;
   const rooms = pattern.small ? plan.sockets / SMALL_ROOM : 1;
   const before = await readProcess(target.pid);
-  const { last } = await target.ticks({ rooms, perTick: pattern.perTick, ms: plan.passMs, gapMs: GAP_MS });
+  const order = { rooms, perTick: pattern.perTick, ms: plan.passMs, gapMs: GAP_MS };
+  const { last, blocked } = await target.ticks(order);
   const heard = await pool.ask(0, 'collect', {
     group: variant,
     streams: { 0: { last, refused: [] } },
@@ -119,7 +121,7 @@ const pass = async (
   runner.last = last;
   // What the kernel still has to free for this server must not be counted with the next one's turn.
   await delay(GAP_MS);
-  return (after.cpuMicros - before.cpuMicros) / deliveries;
+  return { cost: (after.cpuMicros - before.cpuMicros) / deliveries, blocked };
 };
 
 const assertComplete = (variant: Variant, heard: CollectResult, deliveries: number): void => {

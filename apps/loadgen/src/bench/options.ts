@@ -79,7 +79,7 @@ export const parseBenchOptions = (args: string[]): BenchOptions | 'help' => {
 };
 
 /** A positive whole number from a command-line option. */
-export const wholeNumber = (name: string, given: string | undefined, preset: number): number => {
+const wholeNumber = (name: string, given: string | undefined, preset: number): number => {
   if (given === undefined) return preset;
   if (!/^[1-9]\d{0,8}$/.test(given)) throw new Error(`--${name} ${given}: expected a positive whole number`);
   return Number(given);

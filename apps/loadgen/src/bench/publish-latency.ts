@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { RedisServer } from '@fanfare/testing';
-import { WorkerPool } from '../load/pool.ts';
 import { Histogram } from '../measure/histogram.ts';
 import { readProcess } from '../measure/processes.ts';
 import { Target } from '../servers/target.ts';
 import { gatewayCommand, gatewayEnv } from '../servers/variants.ts';
+import { WorkerPool } from '../workers/pool.ts';
 import { latencyFigures } from './figures.ts';
 import type { BenchResult } from './result.ts';
 

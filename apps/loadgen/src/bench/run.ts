@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
-import { WorkerPool } from '../load/pool.ts';
 import { type BenchSetting, compileLimit, pinTo, type Variant } from '../servers/variants.ts';
 import { FRAME_BYTES } from '../targets/message.ts';
 import type { EngineSettings } from '../wire/raw-socket.ts';
+import { WorkerPool } from '../workers/pool.ts';
 import { measureConnections } from './connections.ts';
 import { type DeliveryOutcome, measureDelivery, SMALL_ROOM } from './delivery.ts';
 import type { BenchOptions } from './options.ts';

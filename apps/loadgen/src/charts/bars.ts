@@ -13,7 +13,7 @@ export interface Bar {
 
 const WIDTH = 800;
 const LABEL = 170;
-const VALUE = 70;
+const VALUE = 90;
 const ROW = 30;
 const BAR = 16;
 

@@ -20,7 +20,7 @@ describe('charts', () => {
 
   it('draws the longest bar to the end of the whisker', () => {
     const bars = [{ label: 'one', value: 5, text: '5', spread: { min: 4, max: 10 } }];
-    expect(barChart('bars', bars).html).toContain('width="280"');
+    expect(barChart('bars', bars).html).toContain('width="270"');
   });
 
   it('draws a line through one point and through a flat series', () => {

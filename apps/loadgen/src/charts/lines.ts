@@ -34,8 +34,10 @@ const label = (value: number): string => value.toLocaleString('en-GB', { maximum
 export const lineChart = (chart: { title: string; x: string; y: string; lines: readonly Line[] }): Html => {
   const points = chart.lines.flatMap((line) => line.points);
   const [xMin, xMax] = [Math.min(...points.map(({ x }) => x)), Math.max(...points.map(({ x }) => x))];
-  const yTicks = ticks(0, Math.max(...points.map(({ y }) => y)) * 1.05 || 1, 4);
-  const top = Math.max(...points.map(({ y }) => y), yTicks.at(-1) ?? 1);
+  const highest = Math.max(...points.map(({ y }) => y)) || 1;
+  const step = niceStep(highest, 4);
+  const top = Math.ceil(highest / step - 1e-9) * step;
+  const yTicks = ticks(0, top, 4);
   const px = (x: number): number => round(LEFT + ((x - xMin) / (xMax - xMin || 1)) * (WIDTH - LEFT - RIGHT));
   const py = (y: number): number => round(HEIGHT - BOTTOM - (y / top) * (HEIGHT - TOP - BOTTOM));
   const rows = yTicks.map(

@@ -4,7 +4,7 @@ import { addDeliveries, type DeliveryCount, noDeliveries, SequenceTrack } from '
 import { type Mark, monotonicMicros, readMark } from '../wire/mark.ts';
 import { RawSocket, type RawSocketOptions } from '../wire/raw-socket.ts';
 import { signToken } from '../wire/token.ts';
-import type { CollectOrder, CollectResult, ConnectOrder, ConnectResult, Failures } from './calls.ts';
+import type { CollectOrder, CollectResult, ConnectOrder, ConnectResult, Failures } from '../workers/calls.ts';
 import { dueTimes } from './schedule.ts';
 
 interface Connection {

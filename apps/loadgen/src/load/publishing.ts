@@ -3,7 +3,7 @@ import { publishResponse } from '@fanfare/protocol';
 import { Histogram } from '../measure/histogram.ts';
 import { formatMark, monotonicMicros } from '../wire/mark.ts';
 import { RawSocket } from '../wire/raw-socket.ts';
-import type { Failures, PublishOrder, PublishResult, Sent } from './calls.ts';
+import type { Failures, PublishOrder, PublishResult, Sent } from '../workers/calls.ts';
 import { dueTimes, runOpenLoop } from './schedule.ts';
 
 /** Sends one message and resolves when the cluster has accepted it. */

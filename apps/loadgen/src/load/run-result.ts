@@ -1,7 +1,7 @@
 import { Histogram, type HistogramCounts } from '../measure/histogram.ts';
 import type { ProcessUsage } from '../measure/processes.ts';
 import { addDeliveries, type DeliveryCount, noDeliveries } from '../measure/sequence.ts';
-import type { CollectResult, ConnectResult, Failures, PublishResult } from './calls.ts';
+import type { CollectResult, ConnectResult, Failures, PublishResult } from '../workers/calls.ts';
 import type { RunOptions } from './options.ts';
 
 /** Percentiles in ms. */

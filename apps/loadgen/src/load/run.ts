@@ -1,7 +1,7 @@
 import { signToken } from '../wire/token.ts';
-import type { ConnectResult, PublishResult, Sent } from './calls.ts';
+import type { ConnectResult, PublishResult, Sent } from '../workers/calls.ts';
+import { WorkerPool } from '../workers/pool.ts';
 import type { RunOptions } from './options.ts';
-import { WorkerPool } from './pool.ts';
 import { type RunResult, summarise, sumOf } from './run-result.ts';
 import { createSampler, everySecond, readWatched } from './sampler.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ProcessUsage, readProcess } from '../measure/processes.ts';
+import type { WorkerPool } from '../workers/pool.ts';
 import type { RunOptions } from './options.ts';
-import type { WorkerPool } from './pool.ts';
 import { type Sample, sumOf } from './run-result.ts';
 
 type Watched = RunOptions['watched'];

@@ -41,6 +41,8 @@ export const serveControl = (broadcast: Broadcast, deal?: (rooms: number) => voi
     answer({ bench: 'ticks', ticks, last });
   };
   const lines = createInterface({ input: process.stdin });
+  // Whoever started the target is gone.
+  lines.once('close', () => process.exit(0));
   lines.on('line', async (line) => {
     const [command, rooms = 1, perTick = 1, ms = 0, gapMs = 0] = line
       .split(' ')

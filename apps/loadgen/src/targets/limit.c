@@ -69,6 +69,7 @@ static void run_ticks(int rooms, int per_tick, double ms, double gap_ms) {
     nanosleep(&gap, NULL);
   }
   printf("{\"bench\":\"ticks\",\"ticks\":%ld,\"last\":%ld,\"blocked\":%ld}\n", ticks, last, blocked);
+  blocked = 0;
 }
 
 static int listen_anywhere(void) {

@@ -19,6 +19,31 @@ export const readToken = (token) => {
   }
 };
 
+/** An ack of the gateway's shape for what never reached it. */
+const refusal = (code, message) => ({ ok: false, error: { code, message } });
+
+/** Runs `connect` again and again, later each time and never at the same moment as everybody else. */
+const createRetry = (connect) => {
+  let timer;
+  let tries = 0;
+  const stop = () => clearTimeout(timer);
+  return {
+    stop,
+    reset: () => {
+      tries = 0;
+    },
+    /** @returns when it will be, in ms since 1970 */
+    later: () => {
+      const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries);
+      const delay = longest * (0.75 + Math.random() / 4);
+      tries += 1;
+      stop();
+      timer = setTimeout(connect, delay);
+      return Date.now() + delay;
+    },
+  };
+};
+
 /**
  * One stock client at a time. It reconnects here and not by itself, so that the page can say when the next try is.
  * `onChange` gets `{phase, retryAt?, error?, session?, node?, transport?}`; `phase` is idle, connecting, connected,
@@ -26,8 +51,6 @@ export const readToken = (token) => {
  */
 export const createConnection = ({ onChange, onEvent }) => {
   let socket;
-  let timer;
-  let tries = 0;
   /** How the transport of this connection changed, once it did. */
   let upgrade;
 
@@ -44,26 +67,19 @@ export const createConnection = ({ onChange, onEvent }) => {
   };
 
   const connectNow = () => {
-    clearTimeout(timer);
+    retry.stop();
     report('connecting');
     socket.connect();
   };
-
-  const retryLater = () => {
-    const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries);
-    const delay = longest * (0.75 + Math.random() / 4);
-    tries += 1;
-    clearTimeout(timer);
-    timer = setTimeout(connectNow, delay);
-    report('waiting', { retryAt: Date.now() + delay });
-  };
+  const retry = createRetry(connectNow);
+  const retryLater = () => report('waiting', { retryAt: retry.later() });
 
   const close = () => {
-    clearTimeout(timer);
+    retry.stop();
+    retry.reset();
     socket?.off();
     socket?.disconnect();
     socket = undefined;
-    tries = 0;
   };
 
   const open = ({ token, namespace }) => {
@@ -84,7 +100,7 @@ export const createConnection = ({ onChange, onEvent }) => {
       });
     });
     socket.on('connect', () => {
-      tries = 0;
+      retry.reset();
       report('connected');
     });
     socket.on('connect_error', (error) => {
@@ -102,12 +118,11 @@ export const createConnection = ({ onChange, onEvent }) => {
 
   /** Asks the gateway and returns its ack; no answer is an error of the same shape. */
   const ask = async (event, payload) => {
-    const silence = { code: 'no_answer', message: 'The gateway did not answer within 5 s' };
-    if (!socket?.connected) return { ok: false, error: { code: 'not_connected', message: 'Not connected' } };
+    if (!socket?.connected) return refusal('not_connected', 'Not connected');
     try {
       return await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck(event, payload);
     } catch {
-      return { ok: false, error: silence };
+      return refusal('no_answer', 'The gateway did not answer within 5 s');
     }
   };
 

@@ -49,12 +49,16 @@ const write = (place, text) => {
   if (place.textContent !== text) place.textContent = text;
 };
 
-const day = new Intl.DateTimeFormat(undefined, {
-  weekday: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-  hour12: false,
-});
+const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
+const time = { hour: '2-digit', minute: '2-digit', hour12: false };
+const withinWeek = new Intl.DateTimeFormat(undefined, { weekday: 'short', ...time });
+const anyDay = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+
+const validity = ({ expiresAt }) => {
+  const left = expiresAt - Date.now();
+  if (!(left > 0)) return 'expired';
+  return (left < WEEK_MS ? withinWeek : anyDay).format(expiresAt);
+};
 
 const showFacts = ({ node, transport, session }) => {
   const claims = readToken(token);
@@ -62,7 +66,7 @@ const showFacts = ({ node, transport, session }) => {
   write(byId('fact-transport'), transport ?? '–');
   write(byId('fact-session'), session ?? '–');
   write(byId('fact-user'), claims?.user ?? '–');
-  write(byId('fact-token'), claims ? `until ${day.format(claims.expiresAt)}` : '–');
+  write(byId('fact-token'), claims ? validity(claims) : '–');
 };
 
 function show(next) {

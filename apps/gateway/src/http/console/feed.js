@@ -72,15 +72,27 @@ const row = (message) => {
   return item;
 };
 
+/** A reader of the screen hears how many came, not each of a thousand. */
+const createAnnouncer = () => {
+  let fresh = 0;
+  setInterval(() => {
+    if (fresh > 0) byId('heard').textContent = `${fresh} new messages`;
+    fresh = 0;
+  }, ANNOUNCE_MS);
+  return () => {
+    fresh += 1;
+  };
+};
+
 /** The list of what arrived, newest first; the last 500 stay. */
 export const createFeed = () => {
   const [list, count, empty, filter] = ['list', 'count', 'empty', 'filter'].map(byId);
   const pause = byId('pause');
+  const announce = createAnnouncer();
   /** Arrived and not drawn: for the next frame, or until the pause ends. */
   let waiting = [];
   let shown = [];
   let total = 0;
-  let unannounced = 0;
   let isPaused = false;
   let frame = 0;
 
@@ -113,7 +125,7 @@ export const createFeed = () => {
 
   const hear = (event, ...args) => {
     total += 1;
-    unannounced += 1;
+    announce();
     waiting.push(describe(event, args, Date.now()));
     if (waiting.length > KEPT) waiting.shift();
     if (isPaused) sum();
@@ -135,11 +147,5 @@ export const createFeed = () => {
     list.replaceChildren();
     sum();
   });
-  // A reader of the screen hears how many came, not each of a thousand.
-  setInterval(() => {
-    if (unannounced > 0) byId('heard').textContent = `${unannounced} new messages`;
-    unannounced = 0;
-  }, ANNOUNCE_MS);
-
   return { hear };
 };

@@ -3,13 +3,31 @@ import { byId, complain, element, paintRoom } from './elements.js';
 /** Most rooms in one `room:join`. */
 const ROOMS_PER_REQUEST = 50;
 
+/** A room with a button that fills it into the form, and one that leaves it. */
+const chip = (room, leave) => {
+  const choose = element('button', 'room mono', room);
+  choose.type = 'button';
+  choose.title = `Send to ${room}`;
+  choose.addEventListener('click', () => {
+    byId('send-room').value = room;
+    byId('send-room').dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  const drop = element('button', 'leave', '×');
+  drop.type = 'button';
+  drop.setAttribute('aria-label', `Leave ${room}`);
+  drop.addEventListener('click', () => leave(room));
+  const item = element('li', 'chip', [choose, drop]);
+  paintRoom(item, room);
+  return item;
+};
+
 /** The rooms this page is in: joined, left, and joined again after every reconnect. */
 export const createRooms = ({ ask }) => {
   const [input, list, hint, names] = ['join-room', 'room-list', 'room-hint', 'joined-rooms'].map(byId);
   const joined = new Set();
 
   const draw = () => {
-    list.replaceChildren(...[...joined].map(chip));
+    list.replaceChildren(...[...joined].map((room) => chip(room, leave)));
     names.replaceChildren(...[...joined].map((room) => Object.assign(new Option(), { value: room })));
     hint.hidden = joined.size > 0;
   };
@@ -20,23 +38,6 @@ export const createRooms = ({ ask }) => {
     joined.delete(room);
     draw();
     input.focus();
-  };
-
-  const chip = (room) => {
-    const choose = element('button', 'room mono', room);
-    choose.type = 'button';
-    choose.title = `Send to ${room}`;
-    choose.addEventListener('click', () => {
-      byId('send-room').value = room;
-      byId('send-room').dispatchEvent(new Event('input', { bubbles: true }));
-    });
-    const drop = element('button', 'leave', '×');
-    drop.type = 'button';
-    drop.setAttribute('aria-label', `Leave ${room}`);
-    drop.addEventListener('click', () => leave(room));
-    const item = element('li', 'chip', [choose, drop]);
-    paintRoom(item, room);
-    return item;
   };
 
   const join = async (room) => {

@@ -1,6 +1,6 @@
 // Entry of a load worker process: takes orders over IPC, ends with its parent.
-import type { Request, Response } from './load/calls.ts';
-import { LoadService } from './load/service.ts';
+import type { Request, Response } from './workers/calls.ts';
+import { LoadService } from './workers/service.ts';
 
 const service = new LoadService();
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { CallName, Calls, Request, Response } from './calls.ts';
 
-const WORKER = fileURLToPath(new URL('../worker.ts', import.meta.url));
+const WORKER = fileURLToPath(new URL('../worker-main.ts', import.meta.url));
 
 /** A load worker process and the calls under way to it. */
 class LoadWorker implements AsyncDisposable {

@@ -1,6 +1,6 @@
+import { ConnectionGroup } from '../load/connections.ts';
+import { Publisher } from '../load/publishing.ts';
 import type { CallName, Calls } from './calls.ts';
-import { ConnectionGroup } from './connections.ts';
-import { Publisher } from './publishing.ts';
 
 /** What one load worker does when it is asked: the other end of `WorkerPool`. */
 export class LoadService {
