@@ -1,5 +1,7 @@
 export { findBinary, NGINX, REDIS } from './binaries.ts';
 export { type Emitter, eventually, nextEvent } from './eventually.ts';
+export { type ByteCounts, DROPPED_REPLIES, FaultProxy, HALF_OPEN, type LinkFaults } from './fault-proxy.ts';
+export type { PipeFaults } from './faulty-pipe.ts';
 export {
   type Exit,
   ManagedProcess,
