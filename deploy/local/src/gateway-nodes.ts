@@ -1,6 +1,7 @@
 import type { ManagedProcess } from '@fanfare/testing';
 import { type AppProcess, startApp } from './app-process.ts';
 import type { Membership } from './process-group.ts';
+import type { Env } from './settings.ts';
 
 /** A gateway of a started stack. */
 export interface GatewayNode {
@@ -32,9 +33,9 @@ const describe = (id: string, { process, port, opsPort }: AppProcess): GatewayNo
   process,
 });
 
-/** Nodes `n1`, `n2`, … with the same settings but their id. */
+/** Nodes `n1`, `n2`, …, each with its own settings. */
 export const createGatewayNodes = (deps: {
-  env: Readonly<Record<string, string | undefined>>;
+  envOf: (id: string) => Env;
   watch: (name: string) => Membership;
 }): GatewayNodes => {
   const started = new Map<string, AppProcess>();
@@ -53,7 +54,7 @@ export const createGatewayNodes = (deps: {
         name: id,
         port: earlier?.port ?? 0,
         opsPort: earlier?.opsPort ?? 0,
-        env: { ...deps.env, FANFARE_NODE_ID: id },
+        env: { ...deps.envOf(id), FANFARE_NODE_ID: id },
         ...deps.watch(id),
       });
       started.set(id, app);

@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Exit, freePort, type ManagedProcess, NginxServer, RedisServer } from '@fanfare/testing';
+import {
+  type Exit,
+  freePort,
+  type ManagedProcess,
+  NginxServer,
+  type RedisOptions,
+  RedisServer,
+} from '@fanfare/testing';
 import { startApp } from './app-process.ts';
 import { createCredentials, type TokenRequest } from './credentials.ts';
 import { createGatewayNodes, type GatewayNode } from './gateway-nodes.ts';
@@ -24,6 +31,10 @@ export interface StackOptions {
   env?: Env;
   /** Settings of the api, on top of those that it shares with the gateways. */
   apiEnv?: Env;
+  /** Port and further arguments of the Redis. */
+  redis?: Pick<RedisOptions, 'port' | 'args'>;
+  /** Where a process, `n1` to `nN` or `api`, is to look for Redis; default: all at the one that is started. */
+  redisUrlOf?: (process: string) => string;
   /** Hears every line of every process. */
   onLog?: (line: LogLine) => void;
   /** Hears what is being started. */
@@ -65,13 +76,20 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const credentials = createCredentials(namespacesOf(env));
 
   onProgress('Starting Redis …');
-  const redis = starting.use(await RedisServer.start({ ...group.watch('redis'), dir }));
+  const redis = starting.use(await RedisServer.start({ ...options.redis, ...group.watch('redis'), dir }));
   options.signal?.throwIfAborted();
 
   onProgress(`Starting ${count} gateway ${count === 1 ? 'node' : 'nodes'} and the api …`);
-  const shared = { env, redisUrl: redis.url, credentials };
+  const sharedBy = (name: string) => ({
+    env,
+    redisUrl: options.redisUrlOf?.(name) ?? redis.url,
+    credentials,
+  });
   const nodes = starting.use(
-    createGatewayNodes({ env: gatewayEnv(shared, options.workers ?? 1), watch: group.watch }),
+    createGatewayNodes({
+      envOf: (id) => gatewayEnv(sharedBy(id), options.workers ?? 1),
+      watch: group.watch,
+    }),
   );
   const [api] = await Promise.all([
     startApp({
@@ -79,7 +97,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
       name: 'api',
       port: 0,
       opsPort: 0,
-      env: apiEnv(shared, options.apiEnv ?? {}),
+      env: apiEnv(sharedBy('api'), options.apiEnv ?? {}),
       ...group.watch('api'),
     }),
     ...Array.from({ length: count }, () => nodes.start()),
