@@ -59,8 +59,16 @@ export const gatewaySettings = z.object({
     .url({ protocol: /^http$/, error: 'expected a URL like http://127.0.0.1:3100' })
     .optional()
     .describe('Forward /v1 and /docs to this api; for a machine that has no nginx in front'),
+  FANFARE_PRE_STOP_MS: wholeNumber(0, 600_000)
+    .default(0)
+    .describe(
+      'Wait between SIGTERM and the first closed connection, in ms: time for a load balancer to notice',
+    ),
+  FANFARE_DRAIN_PER_SECOND: wholeNumber(1, 1_000_000)
+    .default(200)
+    .describe('Most connections that a stopping node closes in a second; they come back to the other nodes'),
   FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
-    .default(20_000)
+    .default(60_000)
     .describe('Longest time between SIGTERM and the end of the process, in ms'),
   LOG_LEVEL: z
     .enum(LOG_LEVELS)
@@ -70,6 +78,9 @@ export const gatewaySettings = z.object({
 
 export type GatewayConfig = ReturnType<typeof loadGatewayConfig>;
 
+/** Part of the shutdown time that is not for closing connections, in ms. */
+export const RESERVED_MS = 3000;
+
 const hostNodeId = hostname().toLowerCase();
 
 const conflicts = (given: Readonly<Record<string, string>>): string[] => {
@@ -77,6 +88,13 @@ const conflicts = (given: Readonly<Record<string, string>>): string[] => {
   if (given.FANFARE_NODE_ID === undefined && !nodeId.safeParse(hostNodeId).success) {
     problems.push(
       `FANFARE_NODE_ID is not set and the host name "${hostNodeId}" cannot serve as one: set it to lower-case letters, digits and dashes`,
+    );
+  }
+  const preStopMs = Number(given.FANFARE_PRE_STOP_MS ?? 0);
+  const shutdownMs = Number(given.FANFARE_SHUTDOWN_MS ?? 60_000);
+  if (preStopMs > shutdownMs - RESERVED_MS) {
+    problems.push(
+      `FANFARE_PRE_STOP_MS leaves no time to drain: set FANFARE_SHUTDOWN_MS at least ${RESERVED_MS} ms higher`,
     );
   }
   const origins = commaList.safeParse(given.FANFARE_CORS_ORIGINS).data ?? [];
@@ -107,6 +125,7 @@ export function loadGatewayConfig(env: Env) {
     pages: settings.FANFARE_PAGES,
     console: settings.FANFARE_CONSOLE,
     apiUrl: settings.FANFARE_API_URL,
+    drain: { preStopMs: settings.FANFARE_PRE_STOP_MS, perSecond: settings.FANFARE_DRAIN_PER_SECOND },
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,
     warnings,

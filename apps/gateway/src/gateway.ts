@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AdapterFactory,
   Bus,
@@ -27,14 +28,16 @@ import {
   type Service,
 } from '@fanfare/runtime';
 import { AggregatorRegistry } from 'prom-client';
-import type { GatewayConfig } from './config.ts';
+import { type GatewayConfig, RESERVED_MS } from './config.ts';
 import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { registerSignals } from './signals/handlers.ts';
+import { closeGradually, refuseNewSessions } from './socket/drain.ts';
 import { guardNamespace } from './socket/guard.ts';
 import { authenticate, createTokenVerifier } from './socket/handshake.ts';
+import { createEdge, type Edge } from './socket/on.ts';
 import { createSocketServer, type GatewayNamespace, userOf } from './socket/server.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 
@@ -67,8 +70,9 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const adapter = redis?.adapter ?? (isWorker ? createWorkerAdapter() : undefined);
   const io = stack.adopt(createSocketServer(http, config, { adapter, events }), (server) => server.close());
   const verify = createTokenVerifier(config.tokenSecret);
+  const edge = createEdge(events);
   const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
-  for (const [name, own] of rooms) openNamespace(io.of(name), { verify, events, rooms: own });
+  for (const [name, own] of rooms) openNamespace(io.of(name), { verify, events, edge, rooms: own });
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
 
   const report = createReporter({ config, incarnation, startedAt, events });
@@ -106,9 +110,23 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
     },
     drain: async () => {
       draining = true;
-      log.info('draining');
-      // Closes every connection below Socket.IO: clients see a lost transport and come back by themselves.
+      const { preStopMs, perSecond } = config.drain;
+      log.info({ connections: events.totals.connections, preStopMs, perSecond }, 'draining');
+      await delay(preStopMs);
+      refuseNewSessions(io);
+      const budgetMs = config.shutdownMs - preStopMs - RESERVED_MS;
+      const hurried = await closeGradually(
+        config.namespaces.map((name) => io.of(name)),
+        {
+          perSecond: perSecond / config.workers,
+          budgetMs,
+          settled: edge.settled,
+        },
+      );
+      if (hurried > 0)
+        log.warn({ hurried }, 'no time left to close the rest one by one: raise FANFARE_SHUTDOWN_MS');
       await io.close();
+      log.info('drained');
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -139,9 +157,9 @@ const connectCluster = (target: RedisTarget, config: GatewayConfig, events: Gate
 /** Everything that happens on a namespace: who gets in, what a socket may ask, what is counted. */
 const openNamespace = (
   namespace: GatewayNamespace,
-  deps: { verify: ReturnType<typeof createTokenVerifier>; events: GatewayEvents; rooms: Rooms },
+  deps: { verify: ReturnType<typeof createTokenVerifier>; events: GatewayEvents; edge: Edge; rooms: Rooms },
 ): void => {
-  const { verify, events, rooms } = deps;
+  const { verify, events, edge, rooms } = deps;
   authenticate(namespace, verify, events);
   guardNamespace(namespace, events);
   namespace.on('connection', (socket) => {
@@ -149,8 +167,8 @@ const openNamespace = (
     events.connected({ ...fields, transport: socket.conn.transport.name });
     socket.on('disconnect', (reason) => events.disconnected({ ...fields, reason }));
     void socket.join(userRoom(socket.data.user.id));
-    registerRooms(socket, { rooms, events });
-    registerSignals(socket, events);
+    registerRooms(socket, { rooms, edge });
+    registerSignals(socket, edge);
   });
 };
 

@@ -46,8 +46,9 @@ export async function createPrimary(config: GatewayConfig, program: string): Pro
     drain: async () => {
       draining = true;
       log.info('draining');
-      http.close();
+      // The port stays open: polling sessions of workers that are still draining come in by it.
       await pool?.drain();
+      http.close();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

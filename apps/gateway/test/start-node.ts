@@ -23,6 +23,8 @@ export type ClientOptions = Partial<ManagerOptions & SocketOptions> & { namespac
 export interface TestNode extends AsyncDisposable {
   readonly url: string;
   readonly opsUrl: string;
+  /** Stops the node as SIGTERM does. */
+  drain(): Promise<void>;
   /** A stock client with this token; closed with the node. */
   client(token: string | undefined, options?: ClientOptions): Socket;
   /** A connected stock client for a user with all permissions. */
@@ -65,6 +67,7 @@ export async function startNode(env: Record<string, string> = {}): Promise<TestN
   return {
     url,
     opsUrl: `http://127.0.0.1:${gateway.ports.ops}`,
+    drain: gateway.drain,
     client,
     connect: async (user, options) => {
       const namespaces = [options?.namespace ?? '/'];

@@ -136,7 +136,7 @@ function connectOne(options: LinkOptions): RedisLink {
 
 /** Signs that some subscription of a cluster may have been moved or cut. */
 const CLUSTER_TROUBLE = ['-node', '-subscriber', 'node error', 'nodeError', 'close'] as const;
-/** Quiet after trouble before the rooms are compared with their logs, in ms. */
+/** Time after trouble until the rooms are compared with their logs, in ms. */
 const CLUSTER_SETTLE_MS = 250;
 
 /**
@@ -186,8 +186,9 @@ function connectCluster(options: LinkOptions): RedisLink {
     onSubscriptions: ({ lost, ready }) => {
       const onTrouble = () => {
         lost();
-        clearTimeout(settling);
-        settling = setTimeout(() => {
+        // A dead node is tried again many times a second.
+        settling ??= setTimeout(() => {
+          settling = undefined;
           if (isUp()) ready();
         }, CLUSTER_SETTLE_MS);
       };

@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { StartError } from './run-service.ts';
+import { requestStop, StartError } from './run-service.ts';
 
 export interface OpsServer extends AsyncDisposable {
   /** Resolves with the port, which differs from the asked one when that was 0. */
@@ -37,7 +37,7 @@ export const listenOn = async (
 
 /**
  * The private port of a process: `/livez` (the event loop turns), `/readyz` (200, or 503 with the reasons),
- * `/metrics` (Prometheus text).
+ * `/metrics` (Prometheus text), `POST /drain` (stops the process as SIGTERM does).
  */
 export function createOpsServer(options: {
   host: string;
@@ -48,6 +48,11 @@ export function createOpsServer(options: {
 }): OpsServer {
   const server = createServer((req, res) => {
     const path = (req.url ?? '/').split('?')[0];
+    if (path === '/drain') {
+      if (req.method !== 'POST') return send(res, 405, 'application/json', '{"use":"POST"}');
+      requestStop();
+      return send(res, 202, 'application/json', '{"draining":true}');
+    }
     if (path === '/livez') return send(res, 200, 'application/json', '{"alive":true}');
     if (path === '/readyz') {
       const reasons = options.notReady();
@@ -65,7 +70,7 @@ export function createOpsServer(options: {
       );
       return;
     }
-    send(res, 404, 'application/json', '{"routes":["/livez","/readyz","/metrics"]}');
+    send(res, 404, 'application/json', '{"routes":["/livez","/readyz","/metrics","/drain"]}');
   });
   return {
     listen: () => listenOn(server, { host: options.host, port: options.port, setting: 'FANFARE_OPS_PORT' }),

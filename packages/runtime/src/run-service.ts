@@ -71,6 +71,11 @@ export async function runMain<Config extends { shutdownMs: number; warnings?: re
   }
 }
 
+/** Stops this process as its supervisor would. */
+export const requestStop = (): void => {
+  process.kill(process.pid, 'SIGTERM');
+};
+
 async function runService(start: () => Promise<Service>, shutdownMs: number): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,6 +1,5 @@
 import { AppError, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
-import type { GatewayEvents } from '../events.ts';
-import { on } from '../socket/on.ts';
+import type { Edge } from '../socket/on.ts';
 import { authorize, publisherOf } from '../socket/permission.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 import type { JoinedRoom, Rooms } from './rooms.ts';
@@ -11,8 +10,8 @@ interface RefusedRoom {
 }
 
 /** `room:join`, `room:leave` and `room:publish`. */
-export function registerRooms(socket: GatewaySocket, deps: { rooms: Rooms; events: GatewayEvents }): void {
-  const { rooms, events } = deps;
+export function registerRooms(socket: GatewaySocket, deps: { rooms: Rooms; edge: Edge }): void {
+  const { rooms, edge } = deps;
   const join = async ({
     room,
     since,
@@ -25,41 +24,32 @@ export function registerRooms(socket: GatewaySocket, deps: { rooms: Rooms; event
     authorize(socket, { room, action: 'join' });
     return rooms.join(socket, room, { since, replay: since === undefined ? replay : undefined });
   };
-  on(socket, roomJoin, {
-    events,
-    handle: async (request) => {
-      if (!('rooms' in request)) return join(request);
-      const steps = await Promise.all(
-        request.rooms.map((one) =>
-          join(one).then(
-            (step) => orRefusal(one.room, step),
-            (error: unknown) => () => refuse(one.room, error),
-          ),
+  edge.on(socket, roomJoin, async (request) => {
+    if (!('rooms' in request)) return join(request);
+    const steps = await Promise.all(
+      request.rooms.map((one) =>
+        join(one).then(
+          (step) => orRefusal(one.room, step),
+          (error: unknown) => () => refuse(one.room, error),
         ),
-      );
-      return () => ({ rooms: steps.map((step) => step()) });
-    },
+      ),
+    );
+    return () => ({ rooms: steps.map((step) => step()) });
   });
-  on(socket, roomLeave, {
-    events,
-    handle: async ({ room }) => {
-      await socket.leave(room);
-      return {};
-    },
+  edge.on(socket, roomLeave, async ({ room }) => {
+    await socket.leave(room);
+    return {};
   });
-  on(socket, roomPublish, {
-    events,
-    handle: ({ room, event, data, id }) => {
-      authorize(socket, { room, action: 'publish', event });
-      return rooms.publish({
-        room,
-        event,
-        data,
-        id,
-        from: socket.data.user.id,
-        publisher: publisherOf(socket),
-      });
-    },
+  edge.on(socket, roomPublish, ({ room, event, data, id }) => {
+    authorize(socket, { room, action: 'publish', event });
+    return rooms.publish({
+      room,
+      event,
+      data,
+      id,
+      from: socket.data.user.id,
+      publisher: publisherOf(socket),
+    });
   });
 }
 

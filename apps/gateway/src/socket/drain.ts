@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GatewayNamespace, GatewayServer, GatewaySocket } from './server.ts';
+
+type Connection = GatewaySocket['conn'];
+
+/** Time between two batches, in ms: short enough that the clients of a batch are few. */
+const BATCH_MS = 50;
+/** Longest wait for answers under way, in ms. */
+const SETTLE_MS = 1000;
+/** Wait for connections that still have something to send, in ms. */
+const FLUSH_MS = 2000;
+
+/** Turns new sessions away while the running ones go on: a proxy in front tries another node at once. */
+export function refuseNewSessions(io: GatewayServer): void {
+  io.engine.use((req: IncomingMessage, _res: unknown, next: () => void) => {
+    const isRunning = new URL(req.url ?? '/', 'http://node').searchParams.has('sid');
+    if (isRunning) next();
+    else req.socket.destroy();
+  });
+}
+
+/**
+ * Closes all connections in random order at `perSecond`, each after `session:closing` and after what it has to send.
+ * Clients see a lost transport and come back by themselves, so the rest of the cluster never gets more than that. What is
+ * left when `budgetMs` is over is closed at once; resolves with how many that were.
+ */
+export async function closeGradually(
+  namespaces: readonly GatewayNamespace[],
+  options: { perSecond: number; budgetMs: number; settled: (socket: GatewaySocket) => Promise<void> },
+): Promise<number> {
+  const sockets = socketsByConnection(namespaces);
+  const connections = shuffle([...sockets.keys()]);
+  const close = async (connection: Connection): Promise<void> => {
+    const own = sockets.get(connection) ?? [];
+    for (const socket of own)
+      socket.emit('session:closing', { reason: 'draining', reconnect: true, inMs: 0 });
+    // What a client has asked for and the cluster has taken is answered first.
+    await Promise.race([Promise.all(own.map(options.settled)), delay(SETTLE_MS, undefined, { ref: false })]);
+    connection.close();
+  };
+  const closed = connections.map(
+    (connection) => new Promise<void>((resolve) => connection.once('close', () => resolve())),
+  );
+  const startedAt = performance.now();
+  let done = 0;
+  let hurried = 0;
+  while (done < connections.length) {
+    const elapsedMs = performance.now() - startedAt;
+    const isLate = elapsedMs >= options.budgetMs;
+    const due = isLate ? connections.length : Math.ceil((elapsedMs / 1000) * options.perSecond);
+    for (const connection of connections.slice(done, due)) void close(connection);
+    if (isLate) hurried = connections.length - done;
+    done = Math.max(done, Math.min(due, connections.length));
+    if (done < connections.length) await delay(BATCH_MS);
+  }
+  await Promise.race([Promise.all(closed), delay(FLUSH_MS, undefined, { ref: false })]);
+  return hurried;
+}
+
+/** The sockets of every namespace, by the connection that carries them. */
+const socketsByConnection = (namespaces: readonly GatewayNamespace[]): Map<Connection, GatewaySocket[]> => {
+  const found = new Map<Connection, GatewaySocket[]>();
+  for (const namespace of namespaces) {
+    for (const socket of namespace.sockets.values()) {
+      const own = found.get(socket.conn);
+      if (own === undefined) found.set(socket.conn, [socket]);
+      else own.push(socket);
+    }
+  }
+  return found;
+};
+
+const shuffle = <T>(items: T[]): T[] => {
+  for (let i = items.length - 1; i > 0; i -= 1) {
+    const j = Math.floor(Math.random() * (i + 1));
+    const [a, b] = [items[i], items[j]];
+    if (a !== undefined && b !== undefined) [items[i], items[j]] = [b, a];
+  }
+  return items;
+};
