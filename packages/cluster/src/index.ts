@@ -23,6 +23,7 @@ export {
   REPORT_REQUEST,
 } from './publisher.ts';
 export { connectRedis, countListeners, type RedisLink } from './redis.ts';
+export { redisWarnings, tellRedisWarnings } from './redis-settings.ts';
 export { type RedisTarget, redisUrl } from './redis-url.ts';
 export {
   startWorkers,
