@@ -201,7 +201,13 @@ const test = async (args) => {
   return { args: [turbo, 'run', ...CHECKS, ...output, ...args], env };
 };
 
-const COMMANDS = { start, test };
+const bench = async (args) => {
+  const { missing, env } = await prepareServices();
+  if (missing) throw new Stop(missing);
+  return { args: ['--conditions=source', join(ROOT, 'apps/loadgen/src/bench.ts'), ...args], env };
+};
+
+const COMMANDS = { start, test, bench };
 
 const main = async ([name, ...args]) => {
   const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined;
