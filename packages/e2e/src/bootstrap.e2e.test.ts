@@ -11,8 +11,8 @@ const NPM = { names: ['npm'], variable: 'NPM', install: 'it comes with Node' } a
 
 /** Stands where the launcher does: tells what it was given, and ends a signal later with a code of its own. */
 const LAUNCHER = `
-  console.log('launched', JSON.stringify(process.argv.slice(2)), process.env.REDIS_SERVER);
   process.on('SIGINT', () => setTimeout(() => process.exit(7), 50));
+  console.log('launched', JSON.stringify(process.argv.slice(2)), process.env.REDIS_SERVER);
   if (process.argv.includes('--stay')) setInterval(() => {}, 1000);
 `;
 
