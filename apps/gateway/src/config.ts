@@ -54,6 +54,11 @@ export const gatewaySettings = z.object({
     .url({ protocol: /^http$/, error: 'expected a URL like http://127.0.0.1:3100' })
     .optional()
     .describe('Forward /v1 and /docs to this api; for a machine that has no nginx in front'),
+  FANFARE_FANOUT: flag
+    .default(true)
+    .describe(
+      'Deliver broadcasts through @fanfare/fanout; off leaves them to stock Socket.IO, for comparison',
+    ),
   FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
     .default(20_000)
     .describe('Longest time between SIGTERM and the end of the process, in ms'),
@@ -101,6 +106,7 @@ export function loadGatewayConfig(env: Env) {
     pages: settings.FANFARE_PAGES,
     console: settings.FANFARE_CONSOLE,
     apiUrl: settings.FANFARE_API_URL,
+    fanout: settings.FANFARE_FANOUT,
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,
     warnings,

@@ -2,7 +2,9 @@ import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import {
+  type AdapterFactory,
   connectRedis,
+  createLocalAdapter,
   createRedisAdapter,
   createWorkerAdapter,
   holdLease,
@@ -12,6 +14,7 @@ import {
   reportStatus,
   takeConnections,
 } from '@fanfare/cluster';
+import { fanout } from '@fanfare/fanout';
 import type { NodeReport } from '@fanfare/protocol';
 import {
   createLogger,
@@ -59,7 +62,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const redis =
     config.redisUrl === undefined ? undefined : stack.use(connectBus(config.redisUrl, config, events));
   const io = stack.adopt(
-    createSocketServer(http, config, { adapter: adapterFor(redis, isWorker, events), events }),
+    createSocketServer(http, config, { adapter: adapterFor(redis, isWorker, { config, events }), events }),
     (server) => server.close(),
   );
   const verify = createTokenVerifier(config.tokenSecret);
@@ -112,9 +115,17 @@ const connectBus = (url: string, config: GatewayConfig, events: GatewayEvents): 
   connectRedis({ url, name: `fanfare:${config.node}:${config.worker}`, onChange: events.redisChanged });
 
 /** Redis where there is one, the primary's channel between workers without it, else this process is the cluster. */
-const adapterFor = (redis: RedisLink | undefined, isWorker: boolean, events: GatewayEvents) => {
-  if (redis !== undefined) return createRedisAdapter(redis, events.bus);
-  return isWorker ? createWorkerAdapter() : undefined;
+const adapterFor = (
+  redis: RedisLink | undefined,
+  isWorker: boolean,
+  { config, events }: { config: GatewayConfig; events: GatewayEvents },
+): AdapterFactory => {
+  const alone = isWorker ? createWorkerAdapter() : createLocalAdapter();
+  const adapter = redis === undefined ? alone : createRedisAdapter(redis, events.bus);
+  if (!config.fanout) return adapter;
+  const fast = fanout(adapter);
+  events.deliveriesFrom(() => fast.counters().fastDeliveries + fast.counters().stockDeliveries);
+  return fast;
 };
 
 /** Everything that happens on a namespace: who gets in, what a socket may ask, what is counted. */

@@ -1,4 +1,5 @@
 export { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter';
+export { createLocalAdapter } from './adapter/local-adapter.ts';
 export { type AdapterFactory, type BusObserver, createRedisAdapter } from './adapter/redis-adapter.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
 export { holdLease, listNodes } from './nodes/registry.ts';

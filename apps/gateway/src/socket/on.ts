@@ -37,6 +37,7 @@ export function on<Payload extends z.ZodType, Data extends z.ZodType>(
       if (!payload.success) throw new AppError('invalid_payload', explain(payload.error));
       const data = await options.handle(payload.data);
       ack?.({ ok: true, data });
+      if (ack !== undefined) options.events.answered();
     } catch (thrown) {
       const error = AppError.from(thrown);
       options.events.failed(error, { socket: socket.id, event: event.name, namespace: socket.nsp.name });
