@@ -15,17 +15,42 @@ const CHECKS = ['lint', 'types', 'knip', 'boundaries', 'test:unit', 'test:redis'
 /** Debian keeps nginx in a folder that is not on an ordinary user's PATH. */
 const MORE_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/opt/homebrew/bin', '/usr/local/bin'];
 
-/** Redis and nginx: what to look for, and what the package managers call them. */
+/** What to look for, and what the package managers call it. */
 const SERVICES = [
-  { title: 'Redis', names: ['redis-server', 'valkey-server'], variable: 'REDIS_SERVER', atLeast: 7 },
-  { title: 'nginx', names: ['nginx'], variable: 'NGINX_SERVER', atLeast: 1 },
+  {
+    title: 'Redis',
+    names: ['redis-server', 'valkey-server'],
+    variable: 'REDIS_SERVER',
+    atLeast: 7,
+    ask: '-v',
+  },
+  { title: 'nginx', names: ['nginx'], variable: 'NGINX_SERVER', atLeast: 1, ask: '-v' },
 ];
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** The tests open the pages in a real browser. */
+const TEST_SERVICES = [
+  ...SERVICES,
+  { title: 'Chromium', names: BROWSERS, variable: 'CHROMIUM', atLeast: 100, ask: '--version' },
+];
+const VERSION = /(?:v=|nginx\/|Chromium |Chrome )(\d+[.\d]*)/;
 const PACKAGES = {
-  'apt-get': { install: 'apt-get install -y', Redis: 'redis-server', nginx: 'nginx', root: true },
-  brew: { install: 'brew install', Redis: 'redis', nginx: 'nginx', root: false },
-  dnf: { install: 'dnf install -y', Redis: 'valkey', nginx: 'nginx', root: true },
-  pacman: { install: 'pacman -S --noconfirm', Redis: 'valkey', nginx: 'nginx', root: true },
-  apk: { install: 'apk add', Redis: 'redis', nginx: 'nginx', root: true },
+  'apt-get': {
+    install: 'apt-get install -y',
+    Redis: 'redis-server',
+    nginx: 'nginx',
+    Chromium: 'chromium',
+    root: true,
+  },
+  brew: { install: 'brew install', Redis: 'redis', nginx: 'nginx', Chromium: '--cask chromium', root: false },
+  dnf: { install: 'dnf install -y', Redis: 'valkey', nginx: 'nginx', Chromium: 'chromium', root: true },
+  pacman: {
+    install: 'pacman -S --noconfirm',
+    Redis: 'valkey',
+    nginx: 'nginx',
+    Chromium: 'chromium',
+    root: true,
+  },
+  apk: { install: 'apk add', Redis: 'redis', nginx: 'nginx', Chromium: 'chromium', root: true },
 };
 
 /**
@@ -139,11 +164,11 @@ const findNode24 = () => {
   );
 };
 
-/** The path of a service's program, or why there is none. */
-const findService = ({ title, names, variable, atLeast }) => {
+/** The path of a program, or why there is none. */
+const findService = ({ title, names, variable, atLeast, ask }) => {
   const given = machine[variable];
   const paths = given ? [given] : names.map(onPath).filter(Boolean);
-  const seen = paths.map((path) => ({ path, version: versionOf(path, ['-v'], /(?:v=|nginx\/)(\d+[.\d]*)/) }));
+  const seen = paths.map((path) => ({ path, version: versionOf(path, [ask], VERSION) }));
   const good = seen.find(({ version }) => Number.parseInt(version ?? '0', 10) >= atLeast);
   if (good) return { path: good.path };
   const [old] = seen;
@@ -151,15 +176,17 @@ const findService = ({ title, names, variable, atLeast }) => {
   return { problem: `${old.path} is version ${old.version ?? 'unknown'}, and ${title} ${atLeast} is needed` };
 };
 
-const missingServices = () => SERVICES.filter((service) => findService(service).problem);
+const missingOf = (services) => services.filter((service) => findService(service).problem);
 
 /** Installs what is missing where that needs no password; gives the command for the reader where it does. */
-const installServices = async () => {
-  const missing = missingServices();
+const installServices = async (services) => {
+  const missing = missingOf(services);
   if (missing.length === 0) return undefined;
   const manager = Object.keys(PACKAGES).find(onPath);
-  if (!manager)
-    return 'Install Redis 7 (or Valkey) and nginx, or set REDIS_SERVER and NGINX_SERVER to their paths.';
+  if (!manager) {
+    const wanted = missing.map(({ title, variable }) => `${title} (or set ${variable} to its path)`);
+    return `Install ${wanted.join(' and ')}.`;
+  }
   const known = PACKAGES[manager];
   const packages = missing.map(({ title }) => known[title]);
   const isRoot = process.getuid?.() === 0;
@@ -168,18 +195,18 @@ const installServices = async () => {
   const mayBeRoot = isRoot || spawnSync('sudo', ['-n', 'true']).status === 0;
   let command;
   if (manager === 'apt-get' && mayBeRoot) command = [...sudo, 'sh', '-c', APT_SCRIPT, 'sh', ...packages];
-  if (manager === 'brew') command = ['brew', 'install', ...packages];
+  if (manager === 'brew') command = ['brew', 'install', ...packages.flatMap((name) => name.split(' '))];
   if (!command) return byHand;
   say(`Installing ${packages.join(' and ')} with ${manager} …`);
   const code = await run(command[0], command.slice(1));
   if (code !== 0) say(`${manager} failed with code ${code}; what it said stands above.`);
-  return missingServices().length === 0 ? undefined : byHand;
+  return missingOf(services).length === 0 ? undefined : byHand;
 };
 
-/** Where Redis and nginx are, as the environment of the next stage; or what is missing, in sentences. */
-const prepareServices = async () => {
-  const advice = await installServices();
-  const found = SERVICES.map((service) => ({ ...service, ...findService(service) }));
+/** Where the programs are, as the environment of the next stage; or what is missing, in sentences. */
+const prepareServices = async (services) => {
+  const advice = await installServices(services);
+  const found = services.map((service) => ({ ...service, ...findService(service) }));
   const problems = found.flatMap(({ problem }) => (problem ? [`${problem}.`] : []));
   if (problems.length > 0) return { missing: [...problems, advice].join('\n') };
   return { env: Object.fromEntries(found.map(({ variable, path }) => [variable, path])) };
@@ -187,21 +214,27 @@ const prepareServices = async () => {
 
 const start = async (args) => {
   const asked = args.some((arg) => ['--single', '--help', '-h'].includes(arg));
-  const { missing, env } = asked ? {} : await prepareServices();
+  const { missing, env } = asked ? {} : await prepareServices(SERVICES);
   const mode = missing ? ['--single'] : [];
   if (missing) say(`${missing}\nUntil then one node runs on this machine, without Redis and nginx.\n`);
   return { args: ['--conditions=source', join(ROOT, 'deploy/local/src/main.ts'), ...mode, ...args], env };
 };
 
 const test = async (args) => {
-  const { missing, env } = await prepareServices();
+  const { missing, env } = await prepareServices(TEST_SERVICES);
   if (missing) throw new Stop(missing);
   const turbo = join(MODULES, 'turbo', 'bin', 'turbo');
   const output = ['--output-logs=full', '--log-order=stream', '--log-prefix=none'];
   return { args: [turbo, 'run', ...CHECKS, ...output, ...args], env };
 };
 
-const COMMANDS = { start, test };
+const bench = async (args) => {
+  const { missing, env } = await prepareServices(SERVICES);
+  if (missing) throw new Stop(missing);
+  return { args: ['--conditions=source', join(ROOT, 'apps/loadgen/src/bench.ts'), ...args], env };
+};
+
+const COMMANDS = { start, test, bench };
 
 const main = async ([name, ...args]) => {
   const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined;

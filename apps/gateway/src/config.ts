@@ -67,6 +67,11 @@ export const gatewaySettings = z.object({
   FANFARE_DRAIN_PER_SECOND: wholeNumber(1, 1_000_000)
     .default(200)
     .describe('Most connections that a stopping node closes in a second; they come back to the other nodes'),
+  FANFARE_FANOUT: flag
+    .default(true)
+    .describe(
+      'Deliver broadcasts through @fanfare/fanout; off leaves them to stock Socket.IO, for comparison',
+    ),
   FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
     .default(60_000)
     .describe('Longest time between SIGTERM and the end of the process, in ms'),
@@ -126,6 +131,7 @@ export function loadGatewayConfig(env: Env) {
     console: settings.FANFARE_CONSOLE,
     apiUrl: settings.FANFARE_API_URL,
     drain: { preStopMs: settings.FANFARE_PRE_STOP_MS, perSecond: settings.FANFARE_DRAIN_PER_SECOND },
+    fanout: settings.FANFARE_FANOUT,
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,
     warnings,

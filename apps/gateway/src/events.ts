@@ -45,7 +45,18 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     labelNames: ['event', 'namespace'],
     registers,
   });
-  const sent = new Counter({ name: 'socket_io_events_sent_total', help: 'Packets to clients', registers });
+  /** Broadcast deliveries, where they are counted for all connections together. */
+  let countDeliveries: (() => number) | undefined;
+  const answers = { sent: 0 };
+  new Counter({
+    name: 'socket_io_events_sent_total',
+    help: 'Events and answers to clients; with FANFARE_FANOUT on, broadcasts and answers of contract events',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(answers.sent + (countDeliveries?.() ?? 0));
+    },
+  });
   // Absent where there is no Redis by design, so that an alert on it does not fire there.
   let redisUp: Gauge | undefined;
   const dropped = new Counter({
@@ -70,7 +81,13 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     labelNames: ['query'],
     registers,
   });
-  const totals = { connections: 0, received: 0, sent: 0 };
+  const totals = {
+    connections: 0,
+    received: 0,
+    get sent() {
+      return answers.sent + (countDeliveries?.() ?? 0);
+    },
+  };
 
   const bus: BusObserver = {
     publishDropped: (error) => {
@@ -109,8 +126,15 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       received.inc({ event: LABELLED_EVENTS.has(event) ? event : 'other', namespace });
     },
     sent: () => {
-      totals.sent += 1;
-      sent.inc();
+      answers.sent += 1;
+    },
+    /** A contract event was answered; where each packet is counted, so is its answer. */
+    answered: () => {
+      if (countDeliveries !== undefined) answers.sent += 1;
+    },
+    /** Takes broadcast deliveries from a running total instead of one call each. */
+    deliveriesFrom: (source: () => number) => {
+      countDeliveries = source;
     },
     /** A failure that a client was told of; only what is our own fault is logged with its cause. */
     failed: (error: AppError, fields: { socket?: string; event?: string; namespace?: string }) => {

@@ -7,6 +7,7 @@ import {
   Bus,
   connectRedis,
   countListeners,
+  createLocalAdapter,
   createRoomAdapter,
   createWorkerAdapter,
   EventLog,
@@ -18,6 +19,7 @@ import {
   reportStatus,
   takeConnections,
 } from '@fanfare/cluster';
+import { fanout } from '@fanfare/fanout';
 import { type NodeReport, userRoom } from '@fanfare/protocol';
 import {
   createLogger,
@@ -67,7 +69,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const http = createServer(createHttpApp(config));
   const redis =
     config.redis === undefined ? undefined : stack.use(connectCluster(config.redis, config, events));
-  const adapter = redis?.adapter ?? (isWorker ? createWorkerAdapter() : undefined);
+  const adapter = adapterFor(redis?.adapter, isWorker, { config, events });
   const io = stack.adopt(createSocketServer(http, config, { adapter, events }), (server) => server.close());
   const verify = createTokenVerifier(config.tokenSecret);
   const edge = createEdge(events);
@@ -152,6 +154,19 @@ const connectCluster = (target: RedisTarget, config: GatewayConfig, events: Gate
     ...(link.isSharded && { positionCheckMs: 1000 }),
   });
   return { link, bus, log, adapter, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+};
+
+/** The cluster's over Redis, the primary's channel between workers without it, else this process is the cluster. */
+const adapterFor = (
+  shared: AdapterFactory | undefined,
+  isWorker: boolean,
+  { config, events }: { config: GatewayConfig; events: GatewayEvents },
+): AdapterFactory => {
+  const adapter = shared ?? (isWorker ? createWorkerAdapter() : createLocalAdapter());
+  if (!config.fanout) return adapter;
+  const fast = fanout(adapter);
+  events.deliveriesFrom(() => fast.counters().fastDeliveries + fast.counters().stockDeliveries);
+  return fast;
 };
 
 /** Everything that happens on a namespace: who gets in, what a socket may ask, what is counted. */

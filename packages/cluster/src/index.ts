@@ -1,5 +1,6 @@
 export { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter';
 export type { BusObserver } from './adapter/bus-observer.ts';
+export { createLocalAdapter } from './adapter/local-adapter.ts';
 export { type AdapterFactory, createRoomAdapter, RoomAdapter } from './adapter/room-adapter.ts';
 export { Bus } from './bus.ts';
 export {

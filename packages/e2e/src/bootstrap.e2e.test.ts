@@ -11,8 +11,8 @@ const NPM = { names: ['npm'], variable: 'NPM', install: 'it comes with Node' } a
 
 /** Stands where the launcher does: tells what it was given, and ends a signal later with a code of its own. */
 const LAUNCHER = `
-  console.log('launched', JSON.stringify(process.argv.slice(2)), process.env.REDIS_SERVER);
   process.on('SIGINT', () => setTimeout(() => process.exit(7), 50));
+  console.log('launched', JSON.stringify(process.argv.slice(2)), process.env.REDIS_SERVER);
   if (process.argv.includes('--stay')) setInterval(() => {}, 1000);
 `;
 
@@ -142,5 +142,5 @@ test('an unknown command is one sentence', async () => {
   await using clone = await freshClone();
   await using bootstrap = await clone.run(['deploy']);
   expect((await bootstrap.exited).code).toBe(1);
-  expect(bootstrap.output).toMatch(/^Usage: node bootstrap\.mjs start\|test \[options\]$/);
+  expect(bootstrap.output).toMatch(/^Usage: node bootstrap\.mjs start\|test\|bench \[options\]$/);
 });

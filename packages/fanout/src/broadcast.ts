@@ -42,7 +42,8 @@ function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView {
   return value instanceof ArrayBuffer || ArrayBuffer.isView(value);
 }
 
-function toFrame(packet: unknown): Buffer {
+/** The websocket frame of one Engine.IO message. */
+export function toFrame(packet: unknown): Buffer {
   if (typeof packet === 'string') {
     // "4" is the type "message" of the Engine.IO protocol.
     const payload = `4${packet}`;

@@ -13,9 +13,13 @@ import {
 const OUTBOX = Symbol('outbox');
 const BROADCAST = Symbol('broadcast');
 const STOCK_WRITE = Symbol('stock write');
+const STOCK_CLOSE = Symbol('stock close');
 const WATCHED = ['packetCreate', 'flush', 'drain'];
 
-type SeatedConnection = Connection & { readonly [OUTBOX]: Outbox };
+type SeatedConnection = Connection & {
+  readonly [OUTBOX]: Outbox;
+  readonly [STOCK_CLOSE]: Connection['close'];
+};
 type SeatedClient = Client & {
   readonly [OUTBOX]: Outbox;
   readonly [STOCK_WRITE]: Client['writeToEngine'];
@@ -38,14 +42,14 @@ export function outboxOf(connection: object): Outbox | null {
 export function attachOutbox(client: object, collector: Collector): void {
   if (isInstrumented(client, 'writeToEngine') || !isClient(client)) return;
   const { conn, writeToEngine } = client;
-  if (isInstrumented(conn, 'send', 'write', 'sendPacket', 'flush')) return;
+  if (isInstrumented(conn, 'send', 'write', 'sendPacket', 'flush', 'close')) return;
   const outbox = new Outbox(conn, collector);
   collector.watch(conn.server);
   for (const event of WATCHED) outbox.watchers += conn.listenerCount(event);
   conn.on('packetCreate', onPacketCreate);
   conn.on('newListener', onNewListener);
   conn.on('removeListener', onRemoveListener);
-  Object.assign(conn, { [OUTBOX]: outbox });
+  Object.assign(conn, { [OUTBOX]: outbox, [STOCK_CLOSE]: conn.close, close });
   Object.assign(client, { [OUTBOX]: outbox, [STOCK_WRITE]: writeToEngine, writeToEngine: writeOrCollect });
 }
 
@@ -61,6 +65,12 @@ function writeOrCollect(this: SeatedClient, packets: EncodedPackets, options: Ma
     outbox.collector.stockDeliveries++;
   }
   this[STOCK_WRITE](packets, options);
+}
+
+/** Stock waits with closing for the packets in its queue. */
+function close(this: SeatedConnection, discard?: boolean): void {
+  this[OUTBOX].yield();
+  this[STOCK_CLOSE](discard);
 }
 
 function onPacketCreate(this: SeatedConnection): void {

@@ -1,4 +1,4 @@
-import type { Broadcast } from './broadcast.ts';
+import { type Broadcast, toFrame } from './broadcast.ts';
 import type { Collector } from './collector.ts';
 import { tcpHandleOf } from './direct-writer.ts';
 import type { Connection, TcpHandle, Transport } from './seams.ts';
@@ -21,6 +21,8 @@ export class Outbox implements Occupant {
   #isInFlight = false;
   /** Stock would have packets queued behind that write, and so one more write and callback. */
   #isQueued = false;
+  /** Of what is pending, how much stock would have written by now. */
+  #packetsInFlight = 0;
   /** The socket has not taken all of a write of this outbox. */
   #isBlocked = false;
   /** Listeners of the application to events that stock emits for each packet or write. */
@@ -54,6 +56,7 @@ export class Outbox implements Occupant {
     }
     this.#isInFlight = true;
     this.#isQueued = broadcast.packets.length > 1;
+    this.#packetsInFlight = (this.#sequence?.packets ?? 0) - broadcast.packets.length + 1;
     transport.writable = false;
     this.collector.settleLater(this, broadcast);
     return true;
@@ -63,6 +66,7 @@ export class Outbox implements Occupant {
   settle(): boolean {
     if (this.#isQueued && (this.#isUntouched || this.connection.writeBuffer.length === 0)) {
       this.#isQueued = false;
+      this.#packetsInFlight = this.#sequence?.packets ?? 0;
       return false;
     }
     this.#isInFlight = false;
@@ -73,26 +77,22 @@ export class Outbox implements Occupant {
 
   /** Writes what is pending. */
   flush(): void {
-    const seat = this.#seat;
-    const bytes = this.#take();
-    if (seat === null || bytes === null) return;
-    const { writer } = this.collector;
-    if (this.#canWriteDirectly(seat)) {
-      const outcome = writer.write(this.#handle, bytes, this.#onWritten);
-      if (outcome === 'blocked') this.#block(seat);
-      if (outcome !== 'failed') return;
-    }
-    writer.learnFrom(this.#handle, () => seat.write.call(seat.stream, bytes, undefined, this.#onWritten));
-    if (seat.stream.writableLength > 0) this.#block(seat);
+    const bytes = this.#sequence?.join();
+    if (bytes !== undefined) this.#write(bytes);
   }
 
-  /** Writes what is pending, but leaves an error to the one that the stream is being destroyed with. */
-  flushBeforeDestroy(hasFailed: boolean): void {
-    const seat = this.#seat;
-    if (seat === null || this.#sequence === null) return;
+  yield(): void {
+    if (this.#isQueued) this.#giveBack();
+    this.flush();
+    this.#isUntouched = false;
+  }
+
+  yieldToDestroy(hasFailed: boolean): void {
+    if (this.#isQueued) this.#giveBack();
+    // A second error would hide the one that the stream is destroyed with.
     if (hasFailed) this.#sequence = null;
-    else if (!this.#canWriteDirectly(seat)) this.flush();
-    else this.#writeLast();
+    this.flush();
+    this.#isUntouched = false;
   }
 
   /** Somebody else uses the connection: look at it again before the next append. */
@@ -102,29 +102,39 @@ export class Outbox implements Occupant {
 
   #push(broadcast: Broadcast): boolean {
     const { root, maxPendingBytes } = this.collector;
-    let next = (this.#sequence ?? root).plus(broadcast);
-    if (next.bytes > maxPendingBytes) {
-      if (broadcast.frame.length > maxPendingBytes) return false;
-      this.flush();
-      if (this.#isBlocked) return false;
-      next = root.plus(broadcast);
-    }
+    const next = (this.#sequence ?? root).plus(broadcast);
+    if (next.bytes > maxPendingBytes) return false;
     if (this.#sequence === null) this.collector.add(this);
     this.#sequence = next;
     return true;
   }
 
-  #take(): Buffer | null {
-    const sequence = this.#sequence;
-    if (sequence === null) return null;
+  /** Puts the packets that stock would not have written yet where stock would have them. */
+  #giveBack(): void {
+    this.#isQueued = false;
+    const packets = this.#sequence?.broadcasts().flatMap((broadcast) => broadcast.packets) ?? [];
+    const queued = packets.splice(this.#packetsInFlight);
+    this.connection.writeBuffer.unshift(
+      ...queued.map((data) => ({ type: 'message', data, options: { compress: true } })),
+    );
     this.#sequence = null;
-    this.collector.writes++;
-    return sequence.join();
+    if (packets.length > 0) this.#write(Buffer.concat(packets.map(toFrame)));
   }
 
-  #writeLast(): void {
-    const bytes = this.#take();
-    if (bytes !== null) this.collector.writer.write(this.#handle, bytes, () => {});
+  #write(bytes: Buffer): void {
+    this.#sequence = null;
+    this.#packetsInFlight = 0;
+    const seat = this.#seat;
+    if (seat === null) return;
+    const { writer } = this.collector;
+    this.collector.writes++;
+    if (this.#canWriteDirectly(seat)) {
+      const outcome = writer.write(this.#handle, bytes, this.#onWritten);
+      if (outcome === 'blocked') this.#block(seat);
+      if (outcome !== 'failed') return;
+    }
+    writer.learnFrom(this.#handle, () => seat.write.call(seat.stream, bytes, undefined, this.#onWritten));
+    if (seat.stream.writableLength > 0) this.#block(seat);
   }
 
   #canWriteDirectly({ stream }: Seat): boolean {

@@ -43,8 +43,9 @@ export interface Client {
 export interface Connection extends EventEmitter {
   readonly readyState: string;
   readonly transport: Transport;
-  readonly writeBuffer: ReadonlyArray<unknown>;
+  readonly writeBuffer: unknown[];
   readonly server: EventEmitter;
+  close(discard?: boolean): void;
 }
 
 /** `Transport` of engine.io 6.6.11; `writable` turns true again when its last write has completed. */
@@ -115,6 +116,7 @@ const CONNECTION: Shape = {
   ...EMITTER,
   readyState: aString,
   writeBuffer: anArray,
+  close: aFunction,
   server: anEmitter,
   transport: anEmitter,
 };

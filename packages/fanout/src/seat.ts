@@ -11,8 +11,9 @@ const SEAT = Symbol('seat');
 
 /** Who writes through a seat, and hears of everybody else who does. */
 export interface Occupant {
-  flush(): void;
-  flushBeforeDestroy(hasFailed: boolean): void;
+  /** Somebody else is about to use the stream: writes what is ahead of that. */
+  yield(): void;
+  yieldToDestroy(hasFailed: boolean): void;
   touch(): void;
 }
 
@@ -50,20 +51,17 @@ export function takeSeat(transport: unknown, occupant: Occupant): Seat | null {
 const GUARDED = {
   write(this: SeatedStream, chunk: unknown, encoding: unknown, callback: unknown) {
     const { occupant, write } = this[SEAT];
-    occupant.flush();
-    occupant.touch();
+    occupant.yield();
     return write.call(this, chunk, encoding, callback);
   },
   end(this: SeatedStream, chunk: unknown, encoding: unknown, callback: unknown) {
     const { occupant, end } = this[SEAT];
-    occupant.flush();
-    occupant.touch();
+    occupant.yield();
     return end.call(this, chunk, encoding, callback);
   },
   destroy(this: SeatedStream, error: unknown, callback: unknown) {
     const { occupant, destroy } = this[SEAT];
-    occupant.flushBeforeDestroy(Boolean(error));
-    occupant.touch();
+    occupant.yieldToDestroy(Boolean(error));
     return destroy.call(this, error, callback);
   },
   setTimeout(this: SeatedStream, timeoutMs: number, callback: unknown) {

@@ -6,17 +6,20 @@ import type { Broadcast } from './broadcast.ts';
  */
 export class Sequence {
   readonly bytes: number;
+  /** Engine.IO packets, of which a broadcast with attachments is several. */
+  readonly packets: number;
   readonly #parent: Sequence | null;
-  readonly #frame: Buffer | null;
+  readonly #broadcast: Broadcast | null;
   #joined: Buffer | null = null;
   #lastBroadcast: Broadcast | null = null;
   #lastChild: Sequence | null = null;
   #children: Map<Broadcast, Sequence> | null = null;
 
-  private constructor(parent: Sequence | null, frame: Buffer | null) {
+  private constructor(parent: Sequence | null, broadcast: Broadcast | null) {
     this.#parent = parent;
-    this.#frame = frame;
-    this.bytes = (parent?.bytes ?? 0) + (frame?.length ?? 0);
+    this.#broadcast = broadcast;
+    this.bytes = (parent?.bytes ?? 0) + (broadcast?.frame.length ?? 0);
+    this.packets = (parent?.packets ?? 0) + (broadcast?.packets.length ?? 0);
   }
 
   static root(): Sequence {
@@ -28,10 +31,24 @@ export class Sequence {
     return this.#child(broadcast);
   }
 
+  /** The frames as one buffer, which connections at the same node share. */
+  join(): Buffer {
+    this.#joined ??= this.#concat();
+    return this.#joined;
+  }
+
+  broadcasts(): Broadcast[] {
+    const broadcasts: Broadcast[] = [];
+    for (let node: Sequence | null = this; node !== null; node = node.#parent) {
+      if (node.#broadcast !== null) broadcasts.push(node.#broadcast);
+    }
+    return broadcasts.reverse();
+  }
+
   #child(broadcast: Broadcast): Sequence {
     let child = this.#children?.get(broadcast);
     if (child === undefined) {
-      child = new Sequence(this, broadcast.frame);
+      child = new Sequence(this, broadcast);
       // Most nodes have one child: the map is made for the second.
       if (this.#lastBroadcast !== null && this.#lastChild !== null) {
         this.#children ??= new Map([[this.#lastBroadcast, this.#lastChild]]);
@@ -43,17 +60,9 @@ export class Sequence {
     return child;
   }
 
-  join(): Buffer {
-    this.#joined ??= this.#concat();
-    return this.#joined;
-  }
-
   #concat(): Buffer {
-    const frames: Buffer[] = [];
-    for (let node: Sequence | null = this; node !== null; node = node.#parent) {
-      if (node.#frame !== null) frames.push(node.#frame);
-    }
+    const frames = this.broadcasts().map(({ frame }) => frame);
     const only = frames.length === 1 ? frames[0] : undefined;
-    return only ?? Buffer.concat(frames.reverse(), this.bytes);
+    return only ?? Buffer.concat(frames, this.bytes);
   }
 }

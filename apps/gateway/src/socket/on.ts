@@ -51,6 +51,7 @@ export function createEdge(events: GatewayEvents): Edge {
       if (!payload.success) throw new AppError('invalid_payload', explain(payload.error));
       const result: unknown = await event.handle(payload.data);
       ack?.({ ok: true, data: typeof result === 'function' ? result() : result });
+      if (ack !== undefined) events.answered();
     } catch (thrown) {
       const error = AppError.from(thrown);
       events.failed(error, { socket: socket.id, event: event.name, namespace: socket.nsp.name });

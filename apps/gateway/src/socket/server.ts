@@ -33,22 +33,25 @@ const CONNECT_TIMEOUT_MS = 8000;
 export function createSocketServer(
   http: HttpServer,
   config: GatewayConfig,
-  deps: { adapter: AdapterFactory | undefined; events: GatewayEvents },
+  deps: { adapter: AdapterFactory; events: GatewayEvents },
 ): GatewayServer {
   const io: GatewayServer = new Server(http, {
     cors: { ...config.cors, methods: ['GET', 'POST'] },
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    ...(deps.adapter === undefined ? {} : { adapter: deps.adapter }),
+    adapter: deps.adapter,
   });
   // 15 bytes are 20 characters of base64url.
   io.engine.generateId = () => `${randomBytes(15).toString('base64url')}_${config.node}`;
   io.engine.on('connection_error', ({ code, message }: { code: number; message: string }) => {
     deps.events.refusedConnection({ code: `engine_${code}`, reason: message });
   });
-  const countSent = ({ type }: { type: string }) => {
-    if (type === 'message') deps.events.sent();
-  };
-  io.engine.on('connection', (connection: NodeJS.EventEmitter) => connection.on('packetCreate', countSent));
+  // A listener for each packet would keep fanout from collecting them, and fanout counts by itself.
+  if (!config.fanout) {
+    const countSent = ({ type }: { type: string }) => {
+      if (type === 'message') deps.events.sent();
+    };
+    io.engine.on('connection', (connection: NodeJS.EventEmitter) => connection.on('packetCreate', countSent));
+  }
   return io;
 }

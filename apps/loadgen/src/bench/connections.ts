@@ -39,12 +39,12 @@ export const measureConnections = async (
   return {
     idle: {
       connections: plan.connections,
-      heapKbPerConnection: log.figures('heapKb', comparedFigures),
-      rssKbPerConnection: log.figures('rssKb', comparedFigures),
+      heapKbPerConnection: comparedFigures(log.rounds('heapKb')),
+      rssKbPerConnection: comparedFigures(log.rounds('rssKb')),
     },
     connect: {
-      cpuUs: log.figures('cpuUs', comparedFigures),
-      perSecond: log.figures('perSecond', comparedFigures),
+      cpuUs: comparedFigures(log.rounds('cpuUs')),
+      perSecond: comparedFigures(log.rounds('perSecond')),
     },
   };
 };

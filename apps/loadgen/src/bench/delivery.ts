@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { readProcess } from '../measure/processes.ts';
+import { cpuBetween, readProcess } from '../measure/processes.ts';
 import type { Target } from '../servers/target.ts';
 import { type BenchSetting, startVariant, type Variant, WIRE } from '../servers/variants.ts';
 import { FRAME_BYTES } from '../targets/message.ts';
@@ -34,6 +34,9 @@ const PATTERNS = [
   { key: 'smallRooms.batch10', perTick: 10, small: true },
 ] as const;
 type Pattern = (typeof PATTERNS)[number];
+const [single, batch10, smallSingle, smallBatch10] = PATTERNS;
+
+const kernelOf = ({ key }: Pattern): string => `${key}.kernel`;
 
 type Deliveries = NonNullable<BenchResult['delivery']>;
 
@@ -80,31 +83,33 @@ export const measureDelivery = async (
     const passMs = warmUp ? Math.min(WARM_UP_MS, plan.passMs) : plan.passMs;
     for (const pattern of PATTERNS) {
       for (const runner of runners) {
-        const { cost, blocked } = await pass(runner, { ...plan, passMs }, { pattern, pool });
+        const { cost, kernel, blocked } = await pass(runner, { ...plan, passMs }, { pattern, pool });
         const what = `${pattern.key} ${runner.variant}`;
         if (blocked > 0) progress(`${what}: the receivers were too slow ${blocked} times`);
         if (warmUp) continue;
         log.add(pattern.key, runner.variant, cost);
+        log.add(kernelOf(pattern), runner.variant, kernel);
         progress(`round ${round} of ${plan.rounds}, ${what}: ${cost.toFixed(2)} µs per delivery`);
       }
     }
   }
   const limit = runners.find(({ variant }) => variant === 'limit')?.target.detail ?? '';
-  const figures = (key: Pattern['key']): DeliveryFigures => log.figures(key, deliveryFigures);
+  const figures = (pattern: Pattern): DeliveryFigures =>
+    deliveryFigures(log.rounds(pattern.key), log.rounds(kernelOf(pattern)));
   return {
-    delivery: { single: figures('delivery.single'), batch10: figures('delivery.batch10') },
-    smallRooms: { single: figures('smallRooms.single'), batch10: figures('smallRooms.batch10') },
+    delivery: { single: figures(single), batch10: figures(batch10) },
+    smallRooms: { single: figures(smallSingle), batch10: figures(smallBatch10) },
     engines,
     limit,
   };
 };
 
-/** One turn of one server: µs of its CPU per delivery, and how often it had to wait for a receiver. */
+/** One turn of one server: µs of its CPU per delivery, in all and in the kernel; how often it waited for a receiver. */
 const pass = async (
   runner: Runner,
   plan: DeliveryPlan,
   { pattern, pool }: { pattern: Pattern; pool: WorkerPool },
-): Promise<{ cost: number; blocked: number }> => {
+): Promise<{ cost: number; kernel: number; blocked: number }> => {
   const { variant, target } = runner;
   const rooms = pattern.small ? plan.sockets / SMALL_ROOM : 1;
   const before = await readProcess(target.pid);
@@ -121,7 +126,8 @@ const pass = async (
   runner.last = last;
   // What the kernel still has to free for this server must not be counted with the next one's turn.
   await delay(GAP_MS);
-  return { cost: (after.cpuMicros - before.cpuMicros) / deliveries, blocked };
+  const { cpuMicros, systemMicros } = cpuBetween(before, after);
+  return { cost: cpuMicros / deliveries, kernel: systemMicros / deliveries, blocked };
 };
 
 const assertComplete = (variant: Variant, heard: CollectResult, deliveries: number): void => {

@@ -21,11 +21,11 @@ export class RoundLog {
     rounds[server] = [...(rounds[server] ?? []), value];
   }
 
-  /** The figures of one measurement; throws when it was never taken. */
-  figures<Figures>(measurement: string, from: (rounds: Rounds) => Figures): Figures {
+  /** The rounds of one measurement; throws when it was never taken. */
+  rounds(measurement: string): Rounds {
     const rounds = this.#rounds.get(measurement);
     if (!rounds) throw new Error(`${measurement} was not measured`);
-    return from(rounds);
+    return rounds;
   }
 }
 
@@ -37,14 +37,14 @@ const medians = (spread: Record<string, Spread>): Record<string, number> =>
 
 const of = (rounds: Rounds, name: string): readonly number[] => rounds[name] ?? [];
 
-/** Cost of a delivery on each server, against stock and against the limit. */
-export const deliveryFigures = (rounds: Rounds): DeliveryFigures => {
+/** Cost of a delivery on each server, against stock and against the limit; `kernel` is the part of it in the kernel. */
+export const deliveryFigures = (rounds: Rounds, kernel: Rounds): DeliveryFigures => {
   const spread = spreads({
     ...rounds,
     vsStock: pairedRatios(of(rounds, 'stock'), of(rounds, 'ours')),
     vsLimit: pairedRatios(of(rounds, 'ours'), of(rounds, 'limit')),
   });
-  return deliverySchema.parse({ ...medians(spread), spread });
+  return deliverySchema.parse({ ...medians(spread), kernel: medians(spreads(kernel)), spread });
 };
 
 /** A cost of each server and ours as a share of stock's. */

@@ -42,18 +42,16 @@ describe('the JSON of a run', () => {
 
 describe('figures of rounds', () => {
   it('puts the median beside its spread, and takes ratios within a round', () => {
-    const figures = deliveryFigures({
-      ours: [10, 20, 11],
-      stock: [20, 40, 22],
-      rawWs: [1, 1, 1],
-      limit: [5, 10, 5.5],
-    });
-    expect(figures).toMatchObject({ ours: 11, stock: 22, vsStock: 2, vsLimit: 2 });
+    const figures = deliveryFigures(
+      { ours: [10, 20, 11], stock: [20, 40, 22], rawWs: [1, 1, 1], limit: [5, 10, 5.5] },
+      { ours: [4, 5, 6] },
+    );
+    expect(figures).toMatchObject({ ours: 11, stock: 22, vsStock: 2, vsLimit: 2, kernel: { ours: 5 } });
     expect(figures.spread.vsStock).toEqual({ median: 2, min: 2, max: 2, rounds: [2, 2, 2] });
     expect(figures.spread.ours).toEqual({ median: 11, min: 10, max: 20, rounds: [10, 20, 11] });
   });
 
   it('says which measurement is missing', () => {
-    expect(() => new RoundLog().figures('delivery.single', deliveryFigures)).toThrow('delivery.single');
+    expect(() => new RoundLog().rounds('delivery.single')).toThrow('delivery.single');
   });
 });

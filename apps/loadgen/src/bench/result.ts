@@ -18,6 +18,7 @@ export const deliverySchema = comparison({
   rawWs: z.number(),
   limit: z.number(),
   fanoutOff: z.number().optional(),
+  kernel: z.record(z.string(), z.number()).describe('the part of each that the kernel spends'),
   vsStock: z.number().describe('stock ÷ ours: how many times cheaper a delivery is'),
   vsLimit: z.number().describe('ours ÷ limit: how many times dearer than the socket write alone'),
 });

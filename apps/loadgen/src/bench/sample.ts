@@ -4,19 +4,16 @@ import type { BenchResult } from './result.ts';
 
 /** A result with made-up figures, for the tests of what is made of one. */
 export const sampleResult = (): BenchResult => {
+  const kernel = { ours: [5, 5, 5], stock: [9, 9, 9], rawWs: [8, 8, 8], limit: [4.9, 4.9, 4.9] };
   const delivery = () => ({
-    single: deliveryFigures({
-      ours: [8, 9, 8.5],
-      stock: [18, 19, 18.5],
-      rawWs: [10, 10, 11],
-      limit: [5, 5, 5],
-    }),
-    batch10: deliveryFigures({
-      ours: [1.2, 1.1, 1.3],
-      stock: [12, 12, 13],
-      rawWs: [9, 9, 9],
-      limit: [0.8, 0.8, 0.8],
-    }),
+    single: deliveryFigures(
+      { ours: [8, 9, 8.5], stock: [18, 19, 18.5], rawWs: [10, 10, 11], limit: [5, 5, 5] },
+      kernel,
+    ),
+    batch10: deliveryFigures(
+      { ours: [1.2, 1.1, 1.3], stock: [12, 12, 13], rawWs: [9, 9, 9], limit: [0.8, 0.8, 0.8] },
+      kernel,
+    ),
   });
   const compared = () => comparedFigures({ ours: [6, 6, 7], stock: [11, 11, 12] });
   const latency = new Histogram();

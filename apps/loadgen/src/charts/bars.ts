@@ -5,6 +5,8 @@ export interface Bar {
   value: number;
   /** What stands at its end. */
   text: string;
+  /** A part of it, shaded from zero on. */
+  part?: number;
   /** Smallest and largest round, drawn as a whisker. */
   spread?: { min: number; max: number };
   /** The one that the chart is about; the others are grey. */
@@ -31,6 +33,7 @@ export const barChart = (title: string, bars: readonly Bar[]): Html => {
     return html`
 <text class="${bar.highlighted ? '' : 'muted'}" x="${LABEL - 12}" y="${middle}" text-anchor="end" dominant-baseline="central">${bar.label}</text>
 <rect class="${bar.highlighted ? 'fill-accent' : 'fill-plain'}" x="${LABEL}" y="${top}" width="${Math.max(x(bar.value), 1)}" height="${BAR}" rx="3"/>
+${bar.part === undefined ? NOTHING : html`<rect class="shade" x="${LABEL}" y="${top}" width="${x(Math.min(bar.part, bar.value))}" height="${BAR}" rx="3"/>`}
 ${bar.spread ? whisker(LABEL + x(bar.spread.min), LABEL + x(bar.spread.max), middle) : NOTHING}
 <text x="${LABEL + end + 10}" y="${middle}" dominant-baseline="central" font-weight="${bar.highlighted ? 600 : 400}">${bar.text}</text>`;
   });

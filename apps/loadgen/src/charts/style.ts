@@ -50,6 +50,7 @@ svg .axis { stroke: var(--muted); stroke-width: 1; }
 svg .whisker { stroke: var(--ink); stroke-width: 1.5; opacity: 0.7; }
 svg .fill-accent { fill: var(--accent); } svg .fill-second { fill: var(--second); }
 svg .fill-third { fill: var(--third); } svg .fill-plain { fill: var(--plain); }
+svg .shade { fill: var(--ink); opacity: 0.22; }
 svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 svg .stroke-accent { stroke: var(--accent); } svg .stroke-second { stroke: var(--second); }
 svg .stroke-third { stroke: var(--third); } svg .stroke-plain { stroke: var(--plain); }

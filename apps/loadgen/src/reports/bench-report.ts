@@ -48,14 +48,19 @@ const ratioItem = ({ name, value, min, max, goal }: Ratio): Html => {
 };
 
 const comparisonBlock = (unit: string, { label, figures, ratios }: Comparison): Html => {
-  const bars = figures.map(({ name, value, min, max }) => ({
+  const bars = figures.map(({ name, value, min, max, kernel }) => ({
     label: name,
     value,
+    ...(kernel !== undefined && { part: kernel }),
     text: shortNumber(value),
     spread: { min, max },
     highlighted: name === OURS,
   }));
-  return html`<h3>${label}</h3><ul class="ratios">${ratios.map(ratioItem)}</ul>${barChart(`${label}, ${unit}`, bars)}`;
+  const shaded = bars.some((bar) => 'part' in bar)
+    ? html`<p class="note">Shaded: in the kernel.</p>`
+    : NOTHING;
+  const chart = barChart(`${label}, ${unit}`, bars);
+  return html`<h3>${label}</h3><ul class="ratios">${ratios.map(ratioItem)}</ul>${chart}${shaded}`;
 };
 
 const sectionCard = ({ title, unit, note, comparisons }: Section): Html => {

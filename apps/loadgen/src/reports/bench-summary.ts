@@ -6,6 +6,8 @@ export interface Figure {
   value: number;
   min: number;
   max: number;
+  /** The part of it that the kernel spends. */
+  kernel?: number;
 }
 
 /** A ratio that has a goal, or only a spread. */
@@ -54,7 +56,10 @@ const compare = (
   };
   return {
     label,
-    figures: Object.entries(SERVER_NAMES).flatMap(([key, name]) => figure(key, name)),
+    figures: Object.entries(SERVER_NAMES).flatMap(([key, name]) => {
+      const kernel = 'kernel' in figures ? figures.kernel[key] : undefined;
+      return figure(key, name).map((found) => ({ ...found, ...(kernel !== undefined && { kernel }) }));
+    }),
     ratios: Object.entries(ratios).flatMap(([key, { name, goal }]) =>
       figure(key, name).map((ratio) => ({ ...ratio, ...(goal && { goal: judge(ratio.value, goal) }) })),
     ),

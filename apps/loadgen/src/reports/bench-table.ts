@@ -1,5 +1,12 @@
 import type { BenchResult } from '../bench/result.ts';
-import { latenciesOf, type Ratio, type Section, sectionsOf, shortNumber } from './bench-summary.ts';
+import {
+  type Figure,
+  latenciesOf,
+  type Ratio,
+  type Section,
+  sectionsOf,
+  shortNumber,
+} from './bench-summary.ts';
 
 const align = (rows: string[][]): string => {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
@@ -17,12 +24,19 @@ const ratioText = ({ name, value, min, max, goal }: Ratio): string => {
 
 const sectionText = ({ title, unit, note, comparisons }: Section): string => {
   const names = [...new Set(comparisons.flatMap(({ figures }) => figures.map(({ name }) => name)))];
-  const rows = comparisons.map(({ label, figures }) => [
+  const row = (label: string, figures: readonly Figure[], value: (figure: Figure) => number | undefined) => [
     label,
     ...names.map((name) => {
       const figure = figures.find((candidate) => candidate.name === name);
-      return figure ? shortNumber(figure.value) : '';
+      const found = figure && value(figure);
+      return found === undefined ? '' : shortNumber(found);
     }),
+  ];
+  const rows = comparisons.flatMap(({ label, figures }) => [
+    row(label, figures, ({ value }) => value),
+    ...(figures.some(({ kernel }) => kernel !== undefined)
+      ? [row('  of it in the kernel', figures, ({ kernel }) => kernel)]
+      : []),
   ]);
   const ratios = comparisons.flatMap(({ label, ratios }) =>
     ratios.map((ratio) => `  ${label}: ${ratioText(ratio)}`),

@@ -29,7 +29,7 @@ export const answer = (value: z.input<typeof targetAnswer>): void => {
  */
 export const serveControl = (broadcast: Broadcast, deal?: (rooms: number) => void): void => {
   let last = 0;
-  const runTicks = async (rooms: number, perTick: number, ms: number, gapMs: number): Promise<void> => {
+  const runTicks = async ([rooms = 1, perTick = 1, ms = 0, gapMs = 0]: number[]): Promise<void> => {
     // Connections that the kernel holds are accepted before the first message.
     await delay(gapMs);
     const end = performance.now() + ms;
@@ -44,13 +44,12 @@ export const serveControl = (broadcast: Broadcast, deal?: (rooms: number) => voi
   // Whoever started the target is gone.
   lines.once('close', () => process.exit(0));
   lines.on('line', async (line) => {
-    const [command, rooms = 1, perTick = 1, ms = 0, gapMs = 0] = line
-      .split(' ')
-      .map((word, i) => (i ? Number(word) : word));
-    if (command === 'ticks') await runTicks(Number(rooms), Number(perTick), Number(ms), Number(gapMs));
+    const [command, ...words] = line.split(' ');
+    const numbers = words.map(Number);
+    if (command === 'ticks') await runTicks(numbers);
     if (command === 'memory') await answerMemory();
     if (command === 'deal') {
-      deal?.(Number(rooms));
+      deal?.(numbers[0] ?? 0);
       answer({ bench: 'dealt' });
     }
   });

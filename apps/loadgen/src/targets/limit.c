@@ -24,7 +24,7 @@ enum { MAX_FRAME = 4096, MAX_PER_TICK = 64 };
 
 static unsigned char frame[MAX_FRAME];
 static int frame_bytes, seq_offset, seq_digits;
-static int *sockets, socket_count, socket_room;
+static int *sockets, socket_count, socket_capacity;
 static long last, blocked;
 
 static double now_ms(void) {
@@ -91,9 +91,9 @@ static void take_clients(int listener) {
   for (int fd; (fd = accept(listener, NULL, NULL)) >= 0;) {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (socket_count == socket_room) {
-      socket_room = socket_room ? socket_room * 2 : 1024;
-      sockets = realloc(sockets, sizeof *sockets * (size_t)socket_room);
+    if (socket_count == socket_capacity) {
+      socket_capacity = socket_capacity ? socket_capacity * 2 : 1024;
+      sockets = realloc(sockets, sizeof *sockets * (size_t)socket_capacity);
       if (!sockets) exit(1);
     }
     sockets[socket_count++] = fd;
