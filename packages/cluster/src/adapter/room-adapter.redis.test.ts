@@ -6,6 +6,7 @@ import { encode } from 'notepack.io';
 import { Server } from 'socket.io';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer, type TestServer } from '../../test/start-server.ts';
+import { holdLease } from '../nodes/registry.ts';
 
 let stack: AsyncDisposableStack;
 let redis: RedisServer;
@@ -17,10 +18,21 @@ beforeAll(async () => {
   stack = new AsyncDisposableStack();
   redis = stack.use(await RedisServer.start());
   outsider = stack.adopt(new Redis(redis.url), (client) => client.disconnect());
-  a = stack.use(await startServer(redis.url));
-  b = stack.use(await startServer(redis.url));
+  a = stack.use(await startServer(redis.url, { node: 'a' }));
+  b = stack.use(await startServer(redis.url, { node: 'b' }));
 });
 afterAll(() => stack.disposeAsync());
+
+const idleReport = {
+  node: 'idle',
+  worker: '0',
+  incarnation: 'x',
+  version: '0.1.0',
+  startedAt: 1,
+  connections: 0,
+  receivedPerSecond: 0,
+  sentPerSecond: 0,
+};
 
 const packet = (...data: unknown[]) => ({ type: 2, data, nsp: '/' });
 const nobody = { rooms: ['nobody'], except: [], flags: {} };
@@ -123,6 +135,59 @@ describe('the wire format stays that of the stock adapter', () => {
     const heard = [nextEvent(one, 'told'), nextEvent(two, 'told')];
     new Emitter(outsider).emit('told', Buffer.from([1, 2, 3]));
     expect(await Promise.all(heard)).toEqual([[Buffer.from([1, 2, 3])], [Buffer.from([1, 2, 3])]]);
+  });
+});
+
+describe('a cluster query', () => {
+  it('is answered within half a second without a node that says nothing, which is named', async () => {
+    await using own = new AsyncDisposableStack();
+    // A node that hangs is still subscribed and still holds its lease.
+    const hanging = own.adopt(new Redis(redis.url), (client) => client.disconnect());
+    await hanging.subscribe('socket.io-request#/#');
+    const lease = holdLease({
+      redis: outsider,
+      report: () => ({ ...idleReport, node: 'hanging' }),
+      onSuperseded: () => undefined,
+    });
+    own.use(lease);
+    await b.connect(['query']);
+    await eventually(async () => expect(await b.io.in('query').fetchSockets()).toHaveLength(1));
+    const startedAt = performance.now();
+    expect(await a.io.in('query').fetchSockets()).toHaveLength(1);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    await eventually(() => expect(a.seen.missing).toContain('hanging'));
+    expect(a.seen.missing).not.toContain('b');
+  });
+
+  it('leaves nothing behind on a node whose clients never answer', async () => {
+    const { socket } = await b.connect(['silent']);
+    await expect(a.io.to('silent').timeout(100).emitWithAck('asked')).rejects.toThrow('timed out');
+    // socket.io 4.8.4 keeps what it waits for in this private map.
+    const waiting: unknown = Reflect.get(socket, 'acks');
+    expect(waiting).toBeInstanceOf(Map);
+    await eventually(() => expect(waiting).toEqual(new Map()));
+  });
+
+  it('that this node asked itself is not answered by it when it comes back late', async () => {
+    const { client } = await a.connect(['late']);
+    const heard: unknown[] = [];
+    client.on('asked', (answer: (text: string) => void) => {
+      heard.push('asked');
+      answer('here');
+    });
+    const requests: Buffer[] = [];
+    const listener = outsider.duplicate();
+    await using _ = { [Symbol.asyncDispose]: async () => listener.disconnect() };
+    await listener.subscribe('socket.io-request#/#');
+    listener.on('messageBuffer', (_channel, message) => requests.push(message));
+    await a.io.to('late').timeout(1000).emitWithAck('asked');
+    await eventually(() => expect(requests).toHaveLength(1));
+    const [request] = requests;
+    if (request === undefined) throw new Error('a request expected');
+    await outsider.publish('socket.io-request#/#', request);
+    a.io.to('late').emit('end');
+    await nextEvent(client, 'end');
+    expect(heard).toEqual(['asked']);
   });
 });
 

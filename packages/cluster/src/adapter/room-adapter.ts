@@ -42,7 +42,7 @@ export const createRoomAdapter = (options: RoomAdapterOptions): AdapterFactory =
 
 /** Why this node listens to a room: members, or joins under way. */
 interface Interest {
-  /** The subscription stands. */
+  /** The subscription stands, and the room's position is known where that can be had. */
   stands: Promise<void>;
   joins: number;
   feed: RoomFeed | undefined;
@@ -192,7 +192,7 @@ export class RoomAdapter extends Adapter {
   #enter(room: string): Interest {
     const known = this.#interests.get(room);
     if (known !== undefined) return known;
-    const { bus, log, socketRooms = true } = this.#options;
+    const { log, socketRooms = true } = this.#options;
     const place = { namespace: this.#namespace.name, room };
     const isSocketRoom = this.sids.has(room);
     const feed =
@@ -206,14 +206,18 @@ export class RoomAdapter extends Adapter {
               reset: (position, reason) => this.#tellReset(room, position, reason),
             },
           });
-    const listens = !isSocketRoom || socketRooms;
-    const stands = listens
-      ? bus.listen(keys.roomChannel(place.namespace, room), (message) => this.#receive(message))
-      : Promise.resolve();
+    const stands = isSocketRoom && !socketRooms ? Promise.resolve() : this.#listen(room, feed);
     const interest: Interest = { stands, joins: 0, feed };
     this.#interests.set(room, interest);
-    if (feed !== undefined) void stands.then(() => feed.settled()).catch(() => undefined);
     return interest;
+  }
+
+  /** A position read before the subscription stands, or a member told of before there is one, would miss events. */
+  async #listen(room: string, feed: RoomFeed | undefined): Promise<void> {
+    const channel = keys.roomChannel(this.#namespace.name, room);
+    await this.#options.bus.listen(channel, (message) => this.#receive(message));
+    // A log that cannot be read keeps nobody from the ephemeral events of a room.
+    await feed?.settled().catch(() => undefined);
   }
 
   #release(room: string): void {

@@ -273,6 +273,21 @@ describe('a subscription that was down', () => {
   });
 });
 
+describe('stock code that joins a room by itself', () => {
+  it('hears whatever is published once its join has resolved', async () => {
+    for (let i = 0; i < 50; i += 1) {
+      const room = newRoom();
+      await publish(b, room, 'before');
+      const { client, socket } = await a.connect();
+      const heard = record(client);
+      await socket.join(room);
+      await publish(b, room, 'after');
+      await eventually(() => expect(heard).toEqual(['after']));
+      client.disconnect();
+    }
+  });
+});
+
 describe('interest routing', () => {
   it('listens to a room from its first member to its last', async () => {
     const room = newRoom();
