@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { RedisServer } from './redis-server.ts';
@@ -32,6 +35,18 @@ test('it comes back on the same port after SIGKILL, with its log when it was tol
   await redis.restart();
   expect(redis.url).toBe(url);
   expect(redis.pid).not.toBe(pid);
+  expect(await ask(redis, 'GET kept')).toContain('yes');
+});
+
+test('it takes a configuration file, but not where that one listens and writes', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'fanfare-redis-test-'));
+  await using _ = { [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };
+  const config = join(dir, 'given.conf');
+  await writeFile(config, 'bind 192.0.2.1\nport 1\n dir /no/such/folder\nappendonly yes\nmaxmemory 7mb\n');
+  await using redis = await RedisServer.start({ config });
+  expect(await ask(redis, 'CONFIG GET maxmemory')).toContain(String(7 * 1024 ** 2));
+  await ask(redis, 'SET kept yes');
+  await redis.restart();
   expect(await ask(redis, 'GET kept')).toContain('yes');
 });
 

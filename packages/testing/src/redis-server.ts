@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,9 @@ export interface RedisOptions extends ServerProcessOptions {
   port?: number;
   /** Folder of its data, kept when it stops; default: a private one that goes with the server. */
   dir?: string;
-  /** Further arguments such as `['--appendonly', 'yes']`; without them nothing is written to disk. */
+  /** Path of a configuration file; where it listens and writes is this server's own. */
+  config?: string;
+  /** Further arguments such as `['--appendonly', 'yes']`; without them or `config` nothing is written to disk. */
   args?: readonly string[];
 }
 
@@ -77,12 +79,24 @@ export class RedisServer implements AsyncDisposable {
   }
 }
 
+/** What a configuration file says of its machine; a folder that is not there would end the server. */
+const OF_THE_MACHINE = /^\s*(bind|port|dir|protected-mode)\s.*$/gm;
+
+const adoptConfig = async (path: string, dir: string): Promise<string> => {
+  const adopted = join(dir, 'redis.conf');
+  await writeFile(adopted, (await readFile(path, 'utf8')).replaceAll(OF_THE_MACHINE, ''));
+  return adopted;
+};
+
 const run = async (options: RedisOptions, port: number, dir: string): Promise<ManagedProcess> => {
-  const { port: _port, dir: kept, args = [], ...processOptions } = options;
+  const { port: _port, dir: kept, config, args = [], ...processOptions } = options;
   const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
   const server = await ManagedProcess.start({
     command: await findBinary(REDIS),
-    args: [...fixed, '--save', '', '--appendonly', 'no', ...args],
+    args:
+      config === undefined
+        ? [...fixed, '--save', '', '--appendonly', 'no', ...args]
+        : [await adoptConfig(config, dir), ...fixed, ...args],
     ...(kept === undefined && { dir }),
     ...processOptions,
   });
