@@ -17,13 +17,16 @@ export const keys = {
   requestChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}-request#${namespace}#`,
   responseChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}-response#${namespace}#`,
 
-  /** Hash: epoch, offset and bytes of a room. Its tag is the room's channel, so key and shard channel share a slot. */
+  /** Hash: epoch, offset, bytes and age of a room's log. Its tag is the room's channel, so key and shard channel share a slot. */
   roomHead: (namespace: string, room: string): string => `{${keys.roomChannel(namespace, room)}}:head`,
   /** Stream: the room's events, by offset. */
   roomLog: (namespace: string, room: string): string => `{${keys.roomChannel(namespace, room)}}:log`,
-  /** Hash: where an event with this id of this publisher stands. */
+  /** String: where an event with this id of this publisher stands. */
   eventId: (place: { namespace: string; room: string }, publisher: string, id: string): string =>
     `{${keys.roomChannel(place.namespace, place.room)}}:id:${publisher}:${id}`,
+  /** The room of a head's key. */
+  roomOfHead: (namespace: string, key: string): string =>
+    key.slice(`{${SOCKET_IO_PREFIX}#${namespace}#`.length, -'#}:head'.length),
   /** Pattern of the heads of all rooms of a namespace. */
   roomHeads: (namespace: string): string => `{${SOCKET_IO_PREFIX}#${namespace}#*#}:head`,
 } as const;

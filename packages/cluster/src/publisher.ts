@@ -11,7 +11,7 @@ import { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter
 import { Emitter } from '@socket.io/redis-emitter';
 import { Server } from 'socket.io';
 import { z } from 'zod';
-import type { EventLog, Position } from './event-log/event-log.ts';
+import type { EventLog } from './event-log/event-log.ts';
 import { SOCKET_IO_PREFIX } from './keys.ts';
 import { listNodes } from './nodes/registry.ts';
 import type { RedisLink } from './redis.ts';
@@ -44,6 +44,8 @@ export interface ClusterPublisher extends AsyncDisposable {
   readonly log: EventLog | undefined;
   /** One result for each room, in the given order; never rejects for a cluster that cannot take it. */
   publish(publication: Publication): Promise<Publishing[]>;
+  /** The results of each, in the given order; logged events of one room are appended in that order. */
+  publishMany(publications: readonly Publication[]): Promise<Publishing[][]>;
   /** What the living processes say of themselves; rejects with `unavailable` when they cannot be asked. */
   nodes(): Promise<NodeReport[]>;
 }
@@ -55,8 +57,9 @@ const unavailable = (cause: unknown) => new AppError('unavailable', undefined, {
 
 const AT_NO_POSITION = { epoch: '', offset: null, duplicate: false } as const;
 
-/** Users are excepted by the room that their sockets share. */
-const toRoom = (userOrRoom: string): string => (isRoomName(userOrRoom) ? userOrRoom : userRoom(userOrRoom));
+/** Users are excepted by the room that their sockets share; a user may be called as a room is. */
+const toRooms = (userOrRoom: string): string[] =>
+  isRoomName(userOrRoom) ? [userOrRoom, userRoom(userOrRoom)] : [userRoom(userOrRoom)];
 
 /**
  * One message per room, each without the members of the rooms before it: a socket in several of the rooms hears the
@@ -66,15 +69,9 @@ const perRoom = ({ rooms, except, id, event, data }: Publication) => {
   const shared = { id: id ?? randomUUID(), at: Date.now() };
   return rooms.map((room, i) => {
     const meta: EventMeta = { room, ...shared };
-    return { room, except: [...except.map(toRoom), ...rooms.slice(0, i)], event, data, meta };
+    return { room, except: [...except.flatMap(toRooms), ...rooms.slice(0, i)], event, data, meta };
   });
 };
-
-const settle = (room: string, position: Promise<Position & { duplicate: boolean }>): Promise<Publishing> =>
-  position.then(
-    (at) => ({ room, ...at }),
-    (error: unknown) => ({ room, error: AppError.from(error) }),
-  );
 
 /** Publishes over Redis: into the rooms' logs, or in the wire format of the adapter for what is ephemeral. */
 export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublisher {
@@ -96,24 +93,34 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
       ),
     );
   };
-  const append = ({ rooms, namespace, event, data, except, publisher, ...given }: Publication) => {
-    const id = given.id ?? randomUUID();
-    return Promise.all(
-      rooms.map((room) =>
-        settle(
-          room,
-          log.append(
-            { namespace, room, event, data, id, rooms, except },
-            { publisher, remember: given.id !== undefined },
-          ),
-        ),
-      ),
+  const append = async (publications: readonly Publication[]): Promise<Publishing[][]> => {
+    const appends = publications.flatMap(({ rooms, namespace, event, data, except, publisher, ...given }) => {
+      const id = given.id ?? randomUUID();
+      return rooms.map((room) => ({
+        event: { namespace, room, event, data, id, rooms, except },
+        publisher,
+        remember: given.id !== undefined,
+      }));
+    });
+    const results = (await log.appendMany(appends)).values();
+    return publications.map(({ rooms }) =>
+      rooms.map((room) => {
+        const result = results.next().value ?? new AppError('internal');
+        return result instanceof AppError ? { room, error: result } : { room, ...result };
+      }),
     );
+  };
+  const publishMany = async (publications: readonly Publication[]): Promise<Publishing[][]> => {
+    const appending = append(publications.filter(({ ephemeral }) => !ephemeral));
+    const telling = Promise.all(publications.filter(({ ephemeral }) => ephemeral).map(tell));
+    const [appended, told] = [(await appending).values(), (await telling).values()];
+    return publications.map(({ ephemeral }) => (ephemeral ? told : appended).next().value ?? []);
   };
   return {
     mode: 'redis',
     log,
-    publish: (publication) => (publication.ephemeral ? tell(publication) : append(publication)),
+    publish: async (publication) => (await publishMany([publication]))[0] ?? [],
+    publishMany,
     nodes: () =>
       listNodes(link.pub).catch((cause: unknown) => {
         throw unavailable(cause);
@@ -126,14 +133,16 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
 export function publishAsWorker(namespaces: readonly string[]): ClusterPublisher {
   const io = new Server({ adapter: createWorkerAdapter() });
   for (const namespace of namespaces) io.of(namespace);
+  const publish = async (publication: Publication): Promise<Publishing[]> =>
+    perRoom(publication).map(({ room, except, event, data, meta }) => {
+      io.of(publication.namespace).to(room).except(except).emit(event, data, meta);
+      return { room, ...AT_NO_POSITION };
+    });
   return {
     mode: 'single',
     log: undefined,
-    publish: async (publication) =>
-      perRoom(publication).map(({ room, except, event, data, meta }) => {
-        io.of(publication.namespace).to(room).except(except).emit(event, data, meta);
-        return { room, ...AT_NO_POSITION };
-      }),
+    publish,
+    publishMany: (publications) => Promise.all(publications.map(publish)),
     nodes: async () => {
       const answers = await io.serverSideEmitWithAck(REPORT_REQUEST).catch((cause: unknown) => {
         throw unavailable(cause);

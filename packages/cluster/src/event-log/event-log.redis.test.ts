@@ -1,4 +1,5 @@
-import { RedisServer } from '@fanfare/testing';
+import { randomUUID } from 'node:crypto';
+import { eventually, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../keys.ts';
@@ -82,6 +83,56 @@ describe('appending', () => {
   });
 });
 
+describe('appending many', () => {
+  const entry = (where: ReturnType<typeof place>, data: unknown, id: string) => ({
+    event: { ...where, event: 'task:created', data, id },
+    publisher: 'test',
+    remember: true,
+  });
+
+  it('keeps the order of each room and answers in the order of the events', async () => {
+    const [log, a, b] = [logOf({}), place(), place()];
+    const events = Array.from({ length: 250 }, (_, i) => entry(i % 5 === 0 ? b : a, i, `e${i}`));
+    const results = await log.appendMany(events);
+    expect(results).toHaveLength(250);
+    for (const [room, wanted] of [
+      [a, events.filter(({ event }) => event.room === a.room)],
+      [b, events.filter(({ event }) => event.room === b.room)],
+    ] as const) {
+      const page = await log.history(room, { direction: 'forward', limit: 500 });
+      expect(dataOf(page)).toEqual(wanted.map(({ event }) => event.data));
+      const offsets = results.filter((_, i) => events[i]?.event.room === room.room);
+      expect(offsets).toMatchObject(wanted.map((_, i) => ({ offset: i + 1, duplicate: false })));
+    }
+  });
+
+  it('appends an id once, though it comes twice in one call and had come before', async () => {
+    const [log, where] = [logOf({}), place()];
+    await publish(log, where, 'old', 'same');
+    const ids = ['same', 'new', 'new', 'same', 'last'];
+    const results = await log.appendMany(ids.map((id) => entry(where, id, id)));
+    expect(results).toMatchObject([
+      { offset: 1, duplicate: true },
+      { offset: 2, duplicate: false },
+      { offset: 2, duplicate: true },
+      { offset: 1, duplicate: true },
+      { offset: 3, duplicate: false },
+    ]);
+    expect(dataOf(await log.history(where, { direction: 'forward', limit: 10 }))).toEqual([
+      'old',
+      'new',
+      'last',
+    ]);
+  });
+
+  it('resolves with what failed and why, beside what did not', async () => {
+    const [log, good, bad] = [logOf({}), place(), place()];
+    await redis.set(keys.roomHead('/', bad.room), 'not a hash');
+    const results = await log.appendMany([entry(good, 1, 'a'), entry(bad, 2, 'b'), entry(good, 3, 'c')]);
+    expect(results).toMatchObject([{ offset: 1 }, { code: 'unavailable' }, { offset: 2 }]);
+  });
+});
+
 describe('retention', () => {
   it('keeps so many events and no more', async () => {
     const [log, where] = [logOf({ count: 3 }), place()];
@@ -95,6 +146,26 @@ describe('retention', () => {
     const page = await log.history(where, { direction: 'forward', limit: 100 });
     expect(page.events).toHaveLength(2);
     expect(page.head.offset).toBe(20);
+  });
+
+  it('keeps no event for longer than its age once another one comes', async () => {
+    const [log, where] = [logOf({ ageMs: 200 }), place()];
+    await publish(log, where, 1);
+    await publish(log, where, 2);
+    await eventually(async () => {
+      await publish(log, where, 'later', randomUUID());
+      const kept = dataOf(await log.history(where, { direction: 'forward', limit: 500 }));
+      expect(kept).not.toContain(2);
+      expect(kept).toContain('later');
+    });
+  });
+
+  it('counts bytes anew when the log has gone', async () => {
+    const [log, where] = [logOf({ bytes: 3000 }), place()];
+    for (const id of ['a', 'b']) await publish(log, where, 'x'.repeat(1000), id);
+    await log.clear(where);
+    for (const id of ['c', 'd']) await publish(log, where, 'x'.repeat(1000), id);
+    expect((await log.history(where, { direction: 'forward', limit: 10 })).events).toHaveLength(2);
   });
 
   it('is that of the first rule that matches the room', async () => {
@@ -131,6 +202,15 @@ describe('reading', () => {
     expect(await read('backward', 1)).toEqual([]);
   });
 
+  it('ends a page after about 1 MB, in both directions', async () => {
+    const [log, where] = [logOf({ bytes: 10_000_000 }), place()];
+    for (let i = 1; i <= 20; i += 1) await publish(log, where, 'x'.repeat(64_000), String(i));
+    const offsets = async (direction: 'forward' | 'backward') =>
+      (await log.history(where, { direction, limit: 20 })).events.map(({ meta }) => meta.offset);
+    expect(await offsets('forward')).toEqual(Array.from({ length: 15 }, (_, i) => i + 1));
+    expect(await offsets('backward')).toEqual(Array.from({ length: 15 }, (_, i) => 20 - i));
+  });
+
   it('writes nothing to a room that nobody published to', async () => {
     const [log, where] = [logOf({}), place()];
     const page = await log.sync(where, { epoch: '', offset: 0, id: '' }, { read: true });
@@ -147,6 +227,57 @@ describe('reading', () => {
       events: [],
     });
     expect(await publish(log, where, 2)).toMatchObject({ epoch, offset: 2 });
+  });
+});
+
+describe('listing rooms', () => {
+  /** Reads every page. */
+  const list = async (log: EventLog, namespace: string, limit: number) => {
+    const pages: { room: string; epoch: string; offset: number }[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await log.listRooms(namespace, { cursor, limit });
+      pages.push(page.rooms);
+      cursor = page.next;
+    } while (cursor !== undefined);
+    return pages;
+  };
+
+  it('finds every room of the namespace once, page by page, with its position', async () => {
+    const log = logOf({});
+    const names = Array.from({ length: 300 }, (_, i) => `listed:${i}`);
+    const events = names.map((room) => ({
+      event: { namespace: '/listed', room, event: 'e', data: 1, id: 'x' },
+      publisher: 'test',
+      remember: true,
+    }));
+    await log.appendMany([...events, ...events.map((one) => ({ ...one, remember: false }))]);
+    await log.appendMany(events.map((one) => ({ ...one, event: { ...one.event, namespace: '/other' } })));
+    const pages = await list(log, '/listed', 50);
+    expect(pages.length).toBeGreaterThan(2);
+    expect(
+      pages
+        .flat()
+        .map(({ room }) => room)
+        .sort(),
+    ).toEqual(names.sort());
+    for (const room of pages.flat()) {
+      expect(room).toEqual({ room: room.room, epoch: expect.stringMatching(/^[0-9a-f]{16}$/), offset: 2 });
+    }
+  });
+
+  it('is not misled by the id of an event', async () => {
+    const log = logOf({});
+    const where = { namespace: '/ids', room: 'project:1' };
+    await publish(log, where, 1, '#}:head');
+    await publish(log, where, 2, 'x#*#}:head');
+    expect((await list(log, '/ids', 100)).flat()).toMatchObject([{ room: 'project:1', offset: 2 }]);
+  });
+
+  it('refuses a cursor that is none', async () => {
+    await expect(logOf({}).listRooms('/', { cursor: '7', limit: 1 })).rejects.toMatchObject({
+      code: 'invalid_payload',
+    });
   });
 });
 

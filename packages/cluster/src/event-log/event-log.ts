@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { keys } from '../keys.ts';
 import type { RedisLink } from '../redis.ts';
 import { loadScript, type RedisCommands } from '../redis-script.ts';
-import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, readEntry, splitMessage } from './wire.ts';
+import { type Appended, type AppendResult, byRoom, type RoomAppends, readReply } from './appending.ts';
+import { listRooms, type RoomPosition } from './rooms.ts';
+import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, readEntry } from './wire.ts';
 
 /** How much of a room's past is kept; the first of the three that is reached decides. */
 export interface Retention {
@@ -51,7 +53,6 @@ const history = loadScript(new URL('history.lua', import.meta.url));
 const clear = loadScript(new URL('clear.lua', import.meta.url));
 
 const text = z.instanceof(Buffer).transform(String);
-const appendReply = z.tuple([text, z.int(), z.int()]);
 const entries = z.array(z.union([z.int(), z.instanceof(Buffer)]));
 const syncReply = z.tuple([text, z.int(), z.int(), entries]);
 const historyReply = z.tuple([text, z.int(), entries]);
@@ -74,36 +75,64 @@ export class EventLog {
   }
 
   /**
-   * Appends an event and tells the room, in one step. `remember` names the publisher whose id it is: the same id of the
-   * same publisher is appended once and answered with its first position.
+   * Appends an event and tells the room, in one step. `remember` says that the publisher may repeat the id: the same id
+   * of the same publisher is appended once and answered with its first position.
    */
-  async append(
-    event: NewEvent,
-    options: { publisher: string; remember: boolean },
-  ): Promise<Position & { duplicate: boolean }> {
-    const { namespace, room, id } = event;
+  async append(event: NewEvent, options: { publisher: string; remember: boolean }): Promise<Appended> {
+    const [result] = await this.appendMany([{ event, ...options }]);
+    if (result === undefined || result instanceof AppError) throw result;
+    return result;
+  }
+
+  /**
+   * Appends events of one room or of many, at the cost of one call a room, and resolves with a result for each. The
+   * events of a room are appended in order: after one that could not be, no later one is.
+   */
+  async appendMany(
+    events: readonly { event: NewEvent; publisher: string; remember: boolean }[],
+  ): Promise<AppendResult[]> {
+    const results: AppendResult[] = [];
+    const idleMs = this.#isSharded ? RESEND_LIFE_MS : 0;
+    const appends = events.map(({ event, publisher, remember }) => ({
+      event,
+      publisher,
+      rememberMs: remember ? ID_LIFE_MS : idleMs,
+    }));
+    await Promise.all(byRoom(appends).map((room) => this.#appendTo(room, results)));
+    return results;
+  }
+
+  async #appendTo({ room, calls }: RoomAppends, results: AppendResult[]): Promise<void> {
+    let failed: AppError | undefined;
+    for (const { places, ids, args } of calls) {
+      const appended = failed === undefined ? await this.#append(room, ids, args).catch(AppError.from) : [];
+      if (appended instanceof AppError) failed = appended;
+      for (const [i, place] of places.entries()) {
+        results[place] = failed ?? ((Array.isArray(appended) && appended[i]) || new AppError('internal'));
+      }
+    }
+  }
+
+  async #append(
+    place: { namespace: string; room: string },
+    ids: readonly string[],
+    events: readonly (string | number | Buffer)[],
+  ): Promise<Appended[]> {
+    const { namespace, room } = place;
     const rule = this.#retention.find(({ pattern }) => matchesPattern(pattern, room));
     if (rule === undefined)
       throw new TypeError(`No retention rule matches ${room}: the last one must match everything`);
-    const reply = await this.#run(
-      append,
-      event,
-      [keys.eventId(event, options.publisher, id)],
-      [
-        ...splitMessage(event),
-        keys.roomChannel(namespace, room),
-        this.#isSharded ? 'SPUBLISH' : 'PUBLISH',
-        newEpoch(),
-        id,
-        rule.count,
-        rule.bytes,
-        rule.ageMs,
-        HEAD_LIFE_MS,
-        options.remember ? ID_LIFE_MS : this.#isSharded ? RESEND_LIFE_MS : 0,
-      ],
-    );
-    const [epoch, offset, duplicate] = appendReply.parse(reply);
-    return { epoch, offset, duplicate: duplicate === 1 };
+    const reply = await this.#run(append, place, ids, [
+      keys.roomChannel(namespace, room),
+      this.#isSharded ? 'SPUBLISH' : 'PUBLISH',
+      newEpoch(),
+      rule.count,
+      rule.bytes,
+      rule.ageMs,
+      HEAD_LIFE_MS,
+      ...events,
+    ]);
+    return readReply(reply);
   }
 
   /** What came after a position, and whether the log still knows that position; `id` is that of the event there. */
@@ -124,12 +153,15 @@ export class EventLog {
     return { head: { epoch, offset }, lost: lost === 1, events: eventsOf(found, epoch) };
   }
 
-  /** Reads on from an offset in either direction, itself not included; from the end without one. */
+  /**
+   * Reads on from an offset in either direction, itself not included; without one from the beginning, or backward from
+   * the end. A page has `limit` events or about 1 MB of them.
+   */
   async history(
     place: { namespace: string; room: string },
     query: { direction: 'forward' | 'backward'; from?: number | undefined; limit: number },
   ): Promise<LogPage> {
-    const args = [query.direction, query.from ?? '', query.limit];
+    const args = [query.direction, query.from ?? '', query.limit, PAGE_BYTES];
     const [epoch, offset, found] = historyReply.parse(await this.#run(history, place, [], args));
     return { head: { epoch, offset }, events: eventsOf(found, epoch) };
   }
@@ -137,6 +169,19 @@ export class EventLog {
   /** Forgets a room's events, not its position; resolves with how many there were. */
   async clear(place: { namespace: string; room: string }): Promise<number> {
     return z.int().parse(await this.#run(clear, place, [], []));
+  }
+
+  /**
+   * The rooms of a namespace that have a position, in no order: about `limit` at a time, with a cursor for the next
+   * page. A page may be short, even empty, while there are more.
+   */
+  listRooms(
+    namespace: string,
+    page: { cursor?: string | undefined; limit: number },
+  ): Promise<{ rooms: RoomPosition[]; next?: string }> {
+    return listRooms(this.#redis, namespace, page).catch((cause: unknown) => {
+      throw cause instanceof AppError ? cause : new AppError('unavailable', undefined, { cause });
+    });
   }
 
   async #run(
