@@ -1,0 +1,139 @@
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { request } from './ask.ts';
+import type { Requests } from './contract.ts';
+import { FanfareError } from './error.ts';
+import {
+  type AppEvents,
+  type JoinOptions,
+  joinRoom,
+  listenerOf,
+  type RoomHandle,
+  type RoomHandlers,
+} from './rooms/handle.ts';
+import { Rooms } from './rooms/rooms.ts';
+import { type BackoffOptions, backoff, wait } from './session/backoff.ts';
+import { Connection, type ConnectionState } from './session/connection.ts';
+import { tendSession } from './session/session.ts';
+import { type TokenProvider, TokenSource } from './session/token.ts';
+
+export interface ClientOptions {
+  /** Origin of the cluster, such as `https://rt.example.com`; default: the page's own. */
+  url?: string;
+  /** Default `/`. */
+  namespace?: string;
+  /** A token, or a function that fetches one; with a function the session outlives its first token. */
+  token: TokenProvider;
+  /** Default true; otherwise `connect()` does it. */
+  autoConnect?: boolean;
+  /** Delays between tries to connect or to publish. */
+  backoff?: BackoffOptions;
+  /** Options of the stock client, on top of ours. */
+  socketOptions?: Partial<ManagerOptions & SocketOptions>;
+}
+
+export interface PublishOptions {
+  /** Idempotency id, at most 128 characters; default: a random one for this call. */
+  id?: string;
+  /** For all tries together, in ms; default 10000. */
+  timeoutMs?: number;
+}
+
+/** Where an event stands in its room's log; without a log the epoch is empty and the offset null. */
+export type Published = Requests['room:publish']['answer'];
+
+/** One session with the cluster that outlives its connections. */
+export interface Client<Events extends object = AppEvents> {
+  /** The stock socket underneath, for a team's own events. Its room events may be repeated: use `join` for those. */
+  readonly socket: Socket;
+  readonly state: ConnectionState;
+  /** Calls `listener` whenever `state` is another; returns how to stop that. */
+  onState(listener: (state: ConnectionState) => void): () => void;
+  connect(): void;
+  /** Ends the session. Rooms stay where they are, and go on from there after `connect()`. */
+  close(): void;
+  /** Subscribes to a room, now and after every reconnect: each logged event once and in order. */
+  join(room: string, handlers: RoomHandlers<Events>, options?: JoinOptions): RoomHandle;
+  /**
+   * Publishes to a room's log. Tries again with the same id while the cluster is unreachable, so one call is at most one
+   * event; rejects with a `FanfareError`, of which `unavailable` means that the outcome is not known.
+   */
+  publish<Name extends keyof Events & string>(
+    room: string,
+    event: Name,
+    data: Events[Name],
+    options?: PublishOptions,
+  ): Promise<Published>;
+  /** Tells the other members something that may be lost. What it rejects with may be ignored. */
+  signal<Name extends keyof Events & string>(room: string, event: Name, data: Events[Name]): Promise<void>;
+}
+
+const PUBLISH_TIMEOUT_MS = 10_000;
+/** Longest wait for one ack: a gateway gives up on its log after about one second. */
+const ACK_TIMEOUT_MS = 4000;
+
+/** An id for one publish. `crypto.randomUUID` does not exist on pages without TLS. */
+const newId = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join(
+    '',
+  );
+
+/** Asks until it is answered, refused for good, or too late. */
+const insist = async <Answer>(
+  options: { connection: Connection; timeoutMs: number; backoff: BackoffOptions },
+  attempt: (timeoutMs: number) => Promise<Answer>,
+): Promise<Answer> => {
+  const deadline = performance.now() + options.timeoutMs;
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await options.connection.untilConnected(deadline - performance.now());
+      return await attempt(Math.min(ACK_TIMEOUT_MS, deadline - performance.now()));
+    } catch (error) {
+      const pause = backoff(tries, options.backoff) / 4;
+      const mayRetry = error instanceof FanfareError && error.retryable;
+      if (!mayRetry || performance.now() + pause >= deadline) throw error;
+      await wait(pause);
+    }
+  }
+};
+
+/** Opens a session; `Events` are the app's own events, name → data. */
+export function createClient<Events extends object = AppEvents>(options: ClientOptions): Client<Events> {
+  const { url = '', namespace = '/', autoConnect = true, backoff = {} } = options;
+  const socket = io(url.replace(/\/$/, '') + namespace, {
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
+    timeout: 10_000,
+    forceNew: true,
+    ...options.socketOptions,
+    autoConnect: false,
+    reconnection: false,
+  });
+  const token = new TokenSource(options.token);
+  const connection = new Connection(socket, token, backoff);
+  const rooms = new Rooms(socket, backoff);
+  tendSession({ socket, token, connection, backoff, onRefreshed: () => rooms.retryRefused() });
+  if (autoConnect) connection.connect();
+  return {
+    socket,
+    get state() {
+      return connection.state;
+    },
+    onState: (listener) => connection.subscribe(() => listener(connection.state)),
+    connect: () => connection.connect(),
+    close: () => connection.close(),
+    join: (room, handlers, joinOptions) => {
+      return joinRoom(rooms, room, { ...joinOptions, onEvent: listenerOf(handlers) });
+    },
+    publish: async (room, event, data, { id = newId(), timeoutMs = PUBLISH_TIMEOUT_MS } = {}) =>
+      insist({ connection, timeoutMs, backoff }, (ackMs) =>
+        request(socket, { name: 'room:publish', payload: { room, event, data, id }, timeoutMs: ackMs }),
+      ),
+    signal: (room, event, data) => {
+      const payload = { room, event, data };
+      const question = { name: 'room:signal', payload, timeoutMs: ACK_TIMEOUT_MS } as const;
+      const sent = request(socket, question).then(() => undefined);
+      sent.catch(() => undefined);
+      return sent;
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import type { ErrorCode } from '@fanfare/protocol';
+
+/** The codes of the contract, `closed` for what a closed client was asked, and those of gateways newer than this. */
+export type FanfareErrorCode = ErrorCode | 'closed' | (string & {});
+
+/**
+ * What a gateway refused, or what could not reach one. `unavailable` is retryable and means that the outcome is not
+ * known: the same `id` makes another try safe.
+ */
+export class FanfareError extends Error {
+  readonly code: FanfareErrorCode;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(code: FanfareErrorCode, message: string, options: ErrorOptions & { retryable?: boolean } = {}) {
+    super(message, options);
+    this.name = 'FanfareError';
+    this.code = code;
+    this.retryable = options.retryable ?? code === 'unavailable';
+  }
+
+  static fromWire({
+    code,
+    message,
+    retryable,
+  }: {
+    code: string;
+    message: string;
+    retryable: boolean;
+  }): FanfareError {
+    return new FanfareError(code, message, { retryable });
+  }
+}
+
+export const unavailable = (message: string, cause?: unknown): FanfareError =>
+  new FanfareError('unavailable', message, { cause });

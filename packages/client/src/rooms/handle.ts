@@ -1,0 +1,116 @@
+import type { EventMeta, RoomEvent } from '@fanfare/protocol';
+import { isRoomName, type Position, type RoomReset } from '../contract.ts';
+import { FanfareError } from '../error.ts';
+import { Cursor, type RoomState } from './cursor.ts';
+import type { Rooms } from './rooms.ts';
+
+/**
+ * Where an app says once what its events are, for every client and hook:
+ * `declare module '@fanfare/client' { interface Register { events: { 'task:created': Task } } }`
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: it is for apps to add to.
+export interface Register {}
+
+/** Name → data of the app's events; of any name, with data of any kind, when it says nothing. */
+export type AppEvents = Register extends { events: infer Events extends object }
+  ? Events
+  : Record<string, unknown>;
+
+/** Any of an app's events, told apart by `event`. */
+export type EventOf<Events> = {
+  [Name in keyof Events & string]: { event: Name; data: Events[Name]; meta: EventMeta };
+}[keyof Events & string];
+
+/** By event name, or one function for all of them. */
+export type RoomHandlers<Events> =
+  | { [Name in keyof Events & string]?: (data: Events[Name], meta: EventMeta) => void }
+  | ((event: EventOf<Events>) => void);
+
+export interface JoinOptions {
+  /** So many of the last events first, at most 500. Not together with `since`. */
+  replay?: number | undefined;
+  /** Go on from here, as from the position of a snapshot that the app's backend sent. */
+  since?: Position | undefined;
+  /** Events were missed and cannot be had: fetch anew; what comes next follows `offset`. */
+  onReset?: ((reset: RoomReset) => void) | undefined;
+  onState?: ((state: RoomState, error: FanfareError | undefined) => void) | undefined;
+}
+
+/** One subscription to a room. The membership is shared: the last one to leave ends it. */
+export interface RoomHandle {
+  readonly room: string;
+  readonly state: RoomState;
+  /** Why the state is `refused` or `left`. */
+  readonly error: FanfareError | undefined;
+  /** The last event heard, or where the room was when it was joined; undefined before that. */
+  readonly position: Position | undefined;
+  /** Resolves once joined, with everything delivered that was asked for; rejects when refused. */
+  joined(): Promise<Position>;
+  /** Nothing is delivered any more. */
+  leave(): void;
+}
+
+/** Subscribes to a room. */
+export const joinRoom = (
+  rooms: Rooms,
+  room: string,
+  { onEvent, replay, since, onReset, onState }: JoinOptions & { onEvent: (event: RoomEvent) => void },
+): RoomHandle => {
+  if (!isRoomName(room)) throw new FanfareError('invalid_payload', `"${room}" is not a room name`);
+  const waiting = new Set<() => void>();
+  const cursor = new Cursor(
+    room,
+    { replay, since },
+    {
+      event: onEvent,
+      reset: (reset) => onReset?.(reset),
+      changed: () => {
+        for (const check of waiting) check();
+        onState?.(cursor.state, cursor.error);
+      },
+    },
+  );
+  rooms.add(cursor);
+  return {
+    room,
+    get state() {
+      return cursor.state;
+    },
+    get error() {
+      return cursor.error;
+    },
+    get position() {
+      return cursor.position && { ...cursor.position };
+    },
+    joined: () =>
+      new Promise((resolve, reject) => {
+        const check = () => {
+          const { state, position, error } = cursor;
+          if (state === 'joining') return;
+          waiting.delete(check);
+          if (state === 'joined' && position !== undefined) resolve({ ...position });
+          else reject(error ?? new FanfareError('closed', 'The room was left'));
+        };
+        waiting.add(check);
+        check();
+      }),
+    leave: () => {
+      rooms.remove(cursor);
+      cursor.state = 'left';
+      for (const check of waiting) check();
+    },
+  };
+};
+
+/** What the wire brings has the types that the app gives it: only its backends know what they publish. */
+const isListener = (handlers: object): handlers is (event: RoomEvent) => void =>
+  typeof handlers === 'function';
+
+/** One listener for the handlers of a subscription. */
+export const listenerOf = (handlers: object): ((event: RoomEvent) => void) => {
+  if (isListener(handlers)) return handlers;
+  return ({ event, data, meta }) => {
+    const handler: unknown = Object.hasOwn(handlers, event) ? Reflect.get(handlers, event) : undefined;
+    if (typeof handler === 'function') handler(data, meta);
+  };
+};

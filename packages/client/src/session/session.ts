@@ -1,0 +1,84 @@
+import type { Socket } from 'socket.io-client';
+import { request } from '../ask.ts';
+import { readSessionNotice } from '../contract.ts';
+import { FanfareError } from '../error.ts';
+import { type BackoffOptions, backoff } from './backoff.ts';
+import type { Connection } from './connection.ts';
+import { Timer } from './timer.ts';
+import { refreshDelay, type TokenSource } from './token.ts';
+
+const REFRESH_TIMEOUT_MS = 5000;
+/** How long a gateway that said it would close the connection may take, in ms. */
+const CLOSE_MS = 5000;
+
+export interface SessionOptions {
+  socket: Socket;
+  token: TokenSource;
+  connection: Connection;
+  backoff: BackoffOptions;
+  /** A gateway has taken a new token for the session under way. */
+  onRefreshed: () => void;
+}
+
+/** Keeps a session's token fresh, and moves to another node when the gateway says that this one is going away. */
+export const tendSession = (options: SessionOptions): void => {
+  const { socket, token, connection } = options;
+  const refreshTimer = new Timer();
+  const moveTimer = new Timer();
+  let failures = 0;
+  let isRefreshing = false;
+
+  const plan = (used: string | undefined): void => {
+    const delay = token.isFixed || used === undefined ? undefined : refreshDelay(used);
+    if (delay !== undefined) refreshTimer.set(delay, refresh);
+  };
+  const later = (): void => {
+    refreshTimer.set(backoff(failures, options.backoff), refresh);
+    failures += 1;
+  };
+
+  const offer = async (fresh: string): Promise<void> => {
+    try {
+      await request(socket, {
+        name: 'token:refresh',
+        payload: { token: fresh },
+        timeoutMs: REFRESH_TIMEOUT_MS,
+      });
+      failures = 0;
+      plan(fresh);
+      options.onRefreshed();
+    } catch (error) {
+      if (!socket.connected) return;
+      if (error instanceof FanfareError && error.retryable) later();
+      // A gateway that takes no token for a session under way takes it for the next one.
+      else connection.renew();
+    }
+  };
+
+  const refresh = (): void => {
+    if (isRefreshing || token.isFixed) return;
+    isRefreshing = true;
+    const fetched = token.renew().then(offer, () => {
+      if (socket.connected) later();
+    });
+    void fetched.finally(() => {
+      isRefreshing = false;
+    });
+  };
+
+  socket.on('connect', () => {
+    failures = 0;
+    plan(token.current);
+  });
+  socket.on('disconnect', () => {
+    refreshTimer.clear();
+    moveTimer.clear();
+  });
+  socket.on('session:expiring', refresh);
+  socket.on('session:closing', (given: unknown) => {
+    const { inMs, reason, reconnect } = readSessionNotice(given);
+    connection.expectEnd({ reason, reconnect });
+    // 0 is the gateway's word that it closes this connection now, once it has answered what is under way.
+    if (reconnect) moveTimer.set(inMs > 0 ? Math.random() * inMs : CLOSE_MS, () => connection.renew());
+  });
+};

@@ -1,0 +1,71 @@
+/** A token, or what fetches one: called for the first connection, before expiry and when a gateway refuses the last. */
+export type TokenProvider = string | (() => string | Promise<string>);
+
+/** No token is used in the last moments of its life: it could expire on its way. */
+const SAFETY_MS = 5000;
+/** The largest delay of a timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** `exp` of a JWT in ms since 1970; undefined when it cannot be read. The signature is the gateway's business. */
+export const expiryOf = (token: string): number | undefined => {
+  try {
+    const payload = token.split('.')[1] ?? '';
+    const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
+    const exp = typeof claims === 'object' && claims !== null && 'exp' in claims ? claims.exp : undefined;
+    return typeof exp === 'number' ? exp * 1000 : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** When to fetch the next token, in ms from now: in the last quarter of the life, spread so that clients do not do it together. */
+export const refreshDelay = (token: string, now = Date.now()): number | undefined => {
+  const expiry = expiryOf(token);
+  // By this clock it has expired already: the clock is wrong, and `session:expiring` will tell.
+  if (expiry === undefined || expiry <= now) return undefined;
+  return Math.min((expiry - now) * (0.75 + Math.random() * 0.15), MAX_TIMER_MS);
+};
+
+/** Keeps the last token for as long as it is good, so that a reconnect costs the app's backend nothing. */
+export class TokenSource {
+  readonly isFixed: boolean;
+  readonly #provider: TokenProvider;
+  #token: string | undefined;
+  #pending: Promise<string> | undefined;
+
+  constructor(provider: TokenProvider) {
+    this.#provider = provider;
+    this.isFixed = typeof provider === 'string';
+  }
+
+  /** The last token, if it was not refused since. */
+  get current(): string | undefined {
+    return this.#token;
+  }
+
+  async get(): Promise<string> {
+    const token = this.#token;
+    if (token === undefined || this.isFixed) return this.renew();
+    const expiry = expiryOf(token);
+    return expiry !== undefined && expiry - SAFETY_MS < Date.now() ? this.renew() : token;
+  }
+
+  /** A fresh token; those who ask at the same time share it. */
+  renew(): Promise<string> {
+    this.#pending ??= this.#ask().finally(() => {
+      this.#pending = undefined;
+    });
+    return this.#pending;
+  }
+
+  /** The last token is no longer accepted. */
+  forget(): void {
+    this.#token = undefined;
+  }
+
+  async #ask(): Promise<string> {
+    const provider = this.#provider;
+    this.#token = typeof provider === 'string' ? provider : await provider();
+    return this.#token;
+  }
+}

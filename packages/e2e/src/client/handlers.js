@@ -1,0 +1,11 @@
+/** Lets a test make its gateway say anything to one socket, and answers with what a stock server would need to be asked. */
+export default function install(io) {
+  io.on('connection', (socket) => {
+    socket.on('test:tell', (messages, ack) => {
+      for (const [event, ...args] of messages) socket.emit(event, ...args);
+      ack();
+    });
+    socket.on('test:rooms', (ack) => ack([...socket.rooms]));
+    socket.on('test:cut', () => socket.conn.close());
+  });
+}
