@@ -64,8 +64,18 @@ describe('an api process with a Redis', () => {
       mode: 'redis',
       connections: 0,
       nodes: [],
-      warnings: ['no gateway is alive: nobody hears what is published'],
+      warnings: [
+        'no gateway is alive: nobody hears what is published',
+        expect.stringContaining('Set "appendonly yes"'),
+        expect.stringContaining('Set "proto-max-bulk-len 8mb"'),
+      ],
     });
+  });
+
+  it('warns at its start of a Redis that may lose events', async () => {
+    await using redis = await RedisServer.start();
+    await using api = await startApi(redis.url);
+    await api.process.waitForLine((text) => text.includes('Set \\"appendonly yes\\"'));
   });
 
   it('starts without Redis and is ready when it comes', async () => {

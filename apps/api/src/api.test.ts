@@ -9,18 +9,22 @@ import { loadApiConfig } from './config.ts';
 const KEY = 'k3y-of-billing-0001';
 
 /** The api beside a Redis that is away: whatever is refused before it is refused all the same. */
-const startApi = async (): Promise<Api> => {
+const startApi = async (changes: Record<string, string | undefined> = {}): Promise<Api> => {
   const api = await createApi(
-    loadApiConfig({
-      FANFARE_HOST: '127.0.0.1',
-      FANFARE_PORT: '0',
-      FANFARE_OPS_HOST: '127.0.0.1',
-      FANFARE_OPS_PORT: '0',
-      FANFARE_API_KEYS: `billing:${KEY}`,
-      FANFARE_NAMESPACES: '/,/chat',
-      REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
-      LOG_LEVEL: 'silent',
-    }),
+    loadApiConfig(
+      {
+        FANFARE_HOST: '127.0.0.1',
+        FANFARE_PORT: '0',
+        FANFARE_OPS_HOST: '127.0.0.1',
+        FANFARE_OPS_PORT: '0',
+        FANFARE_API_KEYS: `billing:${KEY}`,
+        FANFARE_NAMESPACES: '/,/chat',
+        REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
+        LOG_LEVEL: 'silent',
+        ...changes,
+      },
+      true,
+    ),
   );
   await api.listen();
   return api;
@@ -52,7 +56,7 @@ interface Row {
 }
 
 const refusals: Record<string, Row> = {
-  'an unknown route': { request: ['/v1/rooms'], code: 'not_found' },
+  'an unknown route': { request: ['/v1/room'], code: 'not_found' },
   'a path that cannot be decoded': { request: ['/docs/%ff%00'], code: 'not_found' },
   'a wrong method': {
     request: ['/v1/publish'],
@@ -63,6 +67,11 @@ const refusals: Record<string, Row> = {
     request: ['/v1/cluster', { method: 'DELETE', headers }],
     code: 'not_found',
     detail: '/v1/cluster takes GET, not DELETE',
+  },
+  'a wrong method below a room': {
+    request: ['/v1/rooms/project:42/history', { method: 'POST', headers }],
+    code: 'not_found',
+    detail: '/v1/rooms/project:42/history takes GET or DELETE, not POST',
   },
   'no key': { request: ['/v1/cluster'], code: 'api_key_invalid' },
   'no key, before the body is looked at': {
@@ -97,8 +106,8 @@ const refusals: Record<string, Row> = {
     code: 'invalid_payload',
     detail: 'The body: Invalid input: expected object, received number',
   },
-  'a body over 100 KB': {
-    request: ['/v1/publish', publish({ ...event, data: 'x'.repeat(100 * 1024) })],
+  'a body over 256 KB': {
+    request: ['/v1/publish', publish({ ...event, data: 'x'.repeat(256 * 1024) })],
     code: 'payload_too_large',
   },
   'data over 64 KB': {
@@ -148,7 +157,81 @@ const refusals: Record<string, Row> = {
     code: 'not_found',
     detail: 'There is no namespace "/admin" in this cluster',
   },
+  'an exception of more than 256 characters': {
+    request: ['/v1/publish', publish({ ...event, except: ['x'.repeat(257)] })],
+    code: 'invalid_payload',
+  },
+  'a batch of nothing': { request: ['/v1/batch', publish({ commands: [] })], code: 'invalid_payload' },
+  'a batch over 1 MB': {
+    request: ['/v1/batch', publish({ commands: ['x'.repeat(1024 * 1024)] })],
+    code: 'payload_too_large',
+  },
+  'a batch whose commands are all bad': {
+    request: ['/v1/batch', publish({ commands: [{ ...event, room: 'lobby' }] })],
+    code: 'invalid_payload',
+    detail: '1 of 1 commands failed: see results',
+  },
+  'a name in the path that is no room': {
+    request: ['/v1/rooms/lobby/history', { headers }],
+    code: 'invalid_payload',
+    detail:
+      '"room": a room name looks like "project:42": lower-case kind, a colon, up to three parts of A-Z a-z 0-9 _ -',
+  },
+  'a room that cannot be decoded': {
+    request: ['/v1/rooms/project:%ff/history', { headers }],
+    code: 'invalid_payload',
+  },
+  'a room below a namespace that is not configured': {
+    request: ['/v1/rooms/project:42/history?namespace=/admin', { headers }],
+    code: 'not_found',
+    detail: 'There is no namespace "/admin" in this cluster',
+  },
+  'a limit that is too large': {
+    request: ['/v1/rooms/project:42/history?limit=501', { headers }],
+    code: 'invalid_payload',
+    detail: '"limit": expected a whole number from 1 to 500',
+  },
+  'a limit that is no number': {
+    request: ['/v1/rooms/project:42/history?limit=0x1', { headers }],
+    code: 'invalid_payload',
+  },
+  'two limits': {
+    request: ['/v1/rooms/project:42/history?limit=1&limit=2', { headers }],
+    code: 'invalid_payload',
+  },
+  'an empty offset': {
+    request: ['/v1/rooms/project:42/history?since=', { headers }],
+    code: 'invalid_payload',
+  },
+  'a direction that is none': {
+    request: ['/v1/rooms/project:42/history?direction=up', { headers }],
+    code: 'invalid_payload',
+  },
+  'a query that nobody knows': {
+    request: ['/v1/rooms/project:42/history?form=1', { headers }],
+    code: 'invalid_payload',
+    detail: 'The query: Unrecognized key: "form"',
+  },
+  'a cursor that is none': {
+    request: ['/v1/rooms?cursor=x', { headers }],
+    code: 'invalid_payload',
+    detail: '"cursor": not one of this route',
+  },
+  'a history without a key': { request: ['/v1/rooms/project:42/history'], code: 'api_key_invalid' },
   'a publish while Redis is away': { request: ['/v1/publish', publish(event)], code: 'unavailable' },
+  'a batch while Redis is away': {
+    request: ['/v1/batch', publish({ commands: [event] })],
+    code: 'unavailable',
+  },
+  'a history while Redis is away': {
+    request: ['/v1/rooms/project:42/history', { headers }],
+    code: 'unavailable',
+  },
+  'a deletion while Redis is away': {
+    request: ['/v1/rooms/project:42/history', { method: 'DELETE', headers }],
+    code: 'unavailable',
+  },
+  'a list of rooms while Redis is away': { request: ['/v1/rooms', { headers }], code: 'unavailable' },
   'a question while Redis is away': { request: ['/v1/cluster', { headers }], code: 'unavailable' },
 };
 
@@ -180,6 +263,17 @@ describe('an api process', () => {
     expect(unavailable.headers.get('retry-after')).toBe('1');
   });
 
+  it('tells what became of each room and each command, though it is nothing', async () => {
+    const refused = { code: 'unavailable', message: ERRORS.unavailable.message, retryable: true };
+    const results = [{ room: 'project:42', error: refused }];
+    const one = await fetch(url('/v1/publish'), publish(event));
+    expect(problem.parse(await one.json()).results).toEqual(results);
+    const ephemeral = await fetch(url('/v1/publish'), publish({ ...event, ephemeral: true }));
+    expect(problem.parse(await ephemeral.json()).results).toEqual(results);
+    const batch = await fetch(url('/v1/batch'), publish({ commands: [event, event] }));
+    expect(problem.parse(await batch.json()).results).toEqual([{ results }, { results }]);
+  });
+
   it('answers /api/health whatever Redis does', async () => {
     const response = await fetch(url('/api/health'));
     expect(response.status).toBe(200);
@@ -192,18 +286,23 @@ describe('an api process', () => {
     await send(publish(event));
     await send(publish({ ...event, room: 'lobby' }));
     await send(publish(event, { headers: {} }));
+    await send(publish({ ...event, ephemeral: true }));
+    const commands = [event, { ...event, room: 'lobby' }];
+    await fetch(`http://127.0.0.1:${own.ports.http}/v1/batch`, publish({ commands }));
     const metrics = await (await fetch(`http://127.0.0.1:${own.ports.ops}/metrics`)).text();
     for (const [outcome, count] of Object.entries({
       accepted: 0,
-      unavailable: 1,
-      invalid_payload: 1,
+      unavailable: 3,
+      invalid_payload: 2,
       api_key_invalid: 1,
     })) {
       expect(metrics).toContain(
         `fanfare_publish_total{outcome="${outcome}",app="api",worker="0"} ${count}\n`,
       );
     }
-    expect(metrics).toContain('fanfare_publish_duration_seconds_count{app="api",worker="0"} 3\n');
+    expect(metrics).toContain('fanfare_publish_duration_seconds_count{app="api",worker="0"} 4\n');
+    expect(metrics).toContain('fanfare_batch_duration_seconds_count{app="api",worker="0"} 1\n');
+    expect(metrics).toContain('fanfare_bus_publish_dropped_total{app="api",worker="0"} 1\n');
     expect(metrics).toContain('fanfare_redis_up{app="api",worker="0"} 0\n');
     expect(metrics).toContain('process_cpu_seconds_total');
   });
@@ -223,6 +322,32 @@ describe('an api process', () => {
   it('has a row of the error table at every address that a problem links to', async () => {
     const table = await (await fetch(url('/docs/errors'))).text();
     for (const code of Object.keys(ERRORS)) expect(table).toContain(`<tr id="${code}">`);
+  });
+});
+
+/** The api of a machine that has no Redis, as a worker beside those of the gateway. */
+describe('an api without Redis', () => {
+  it('publishes everything as ephemeral, and has no past of any room', async () => {
+    await using single = await startApi({ REDIS_URL: undefined });
+    const ask = (path: string, init: RequestInit) =>
+      fetch(`http://127.0.0.1:${single.ports.http}${path}`, init);
+    const published = await ask('/v1/publish', publish({ ...event, ephemeral: false }));
+    expect(published.status).toBe(200);
+    const result = { room: 'project:42', epoch: '', offset: null, duplicate: false };
+    expect(await published.json()).toEqual({ results: [result] });
+    const batch = await ask('/v1/batch', publish({ commands: [event, event] }));
+    expect(await batch.json()).toEqual({ results: [{ results: [result] }, { results: [result] }] });
+    for (const [path, method] of [
+      ['/v1/rooms/project:42/history', 'GET'],
+      ['/v1/rooms/project:42/history', 'DELETE'],
+      ['/v1/rooms', 'GET'],
+    ] as const) {
+      const refused = await ask(path, { method, headers });
+      expect(problem.parse(await refused.json())).toMatchObject({
+        code: 'not_found',
+        detail: 'This machine runs without Redis: no room has a log',
+      });
+    }
   });
 });
 

@@ -1,6 +1,16 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import { Bus, connectRedis, EventLog, probeBus, publishAsWorker, publishOverRedis, reportStatus } from '@fanfare/cluster';
+import {
+  Bus,
+  connectRedis,
+  EventLog,
+  probeBus,
+  publishAsWorker,
+  publishOverRedis,
+  redisWarnings,
+  reportStatus,
+  tellRedisWarnings,
+} from '@fanfare/cluster';
 import {
   createLogger,
   createOpsServer,
@@ -43,16 +53,20 @@ export async function createApi(config: ApiConfig): Promise<Api> {
       ? undefined
       : stack.use(connectRedis({ target, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
   const publisher = stack.use(
-    redis
-      ? publishOverRedis(redis, new EventLog(redis, config.retention))
-      : publishAsWorker(namespaces),
+    redis ? publishOverRedis(redis, new EventLog(redis, config.retention)) : publishAsWorker(namespaces),
   );
+  if (redis) tellRedisWarnings(redis, events.redisWarned);
   const bus = redis && stack.use(new Bus(redis, events.bus));
   const probe =
     redis && bus && stack.use(probeBus({ link: redis, bus, incarnation: randomBytes(8).toString('hex') }));
 
   const app = createHttpApp({
-    routes: createRoutes({ publisher, namespaces, events }),
+    routes: createRoutes({
+      publisher,
+      namespaces,
+      events,
+      redisWarnings: async () => (redis ? redisWarnings(redis.pub) : []),
+    }),
     pages: createPages(),
     authenticate: createKeyCheck(config.apiKeys),
     events,

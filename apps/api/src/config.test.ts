@@ -70,7 +70,7 @@ describe('the configuration of the api', () => {
     });
     expect(problems).toEqual([
       'FANFARE_PORT: expected a whole number from 0 to 65535, got "99999"',
-      'REDIS_URL: expected a URL like redis://host:6379, got "http://127.0.0.1"',
+      expect.stringMatching(/^REDIS_URL: expected redis:\/\/host:6379, .*got "http:\/\/127.0.0.1"$/),
       'FANFARE_API_KEYS: the key of "billing" has less than 16 characters',
       'FANFARE_API_KEYS: the name "billing" stands there twice',
       'FANFARE_API_KEYS: "billing" and "shop" have the same key',
@@ -99,7 +99,7 @@ describe('the configuration of the api', () => {
     expect(problemsOf({ REDIS_URL: undefined })).toEqual([
       'REDIS_URL is not set: without it an api process on its own reaches no gateway',
     ]);
-    expect(loadApiConfig({ ...env, REDIS_URL: undefined }, true).redisUrl).toBeUndefined();
+    expect(loadApiConfig({ ...env, REDIS_URL: undefined }, true).redis).toBeUndefined();
   });
 
   it('warns of a setting that it does not know', () => {

@@ -1,3 +1,4 @@
+import type { BusObserver } from '@fanfare/cluster';
 import type { AppError, ErrorCode } from '@fanfare/protocol';
 import type { Logger } from '@fanfare/runtime';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
@@ -8,30 +9,77 @@ export type ApiEvents = ReturnType<typeof createApiEvents>;
 /** How a request ended: `accepted`, or the code that the caller was told. */
 export type Outcome = 'accepted' | ErrorCode;
 
+const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** How a request to publish was answered. */
+interface Answered {
+  outcome: Outcome;
+  publisher: string | undefined;
+  seconds: number;
+}
+
 export function createApiEvents(log: Logger, registry: Registry) {
   const registers = [registry];
   const publishes = new Counter({
     name: 'fanfare_publish_total',
-    help: 'Publish requests, by outcome: accepted, or a code of the error table',
+    help: 'Publishes, by outcome: accepted, or a code of the error table; each command of a batch counts',
     labelNames: ['outcome'],
     registers,
   });
   const duration = new Histogram({
     name: 'fanfare_publish_duration_seconds',
     help: 'Time to answer a publish request',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const batchDuration = new Histogram({
+    name: 'fanfare_batch_duration_seconds',
+    help: 'Time to answer a batch',
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'fanfare_bus_publish_dropped_total',
+    help: 'Ephemeral messages that Redis did not take',
+    registers,
+  });
+  const invalid = new Counter({
+    name: 'fanfare_bus_invalid_messages_total',
+    help: 'Messages on Redis channels of this process that were ignored',
     registers,
   });
   // Absent where there is no Redis by design, so that an alert on it does not fire there.
   let redisUp: Gauge | undefined;
   for (const outcome of ['accepted', 'unavailable']) publishes.inc({ outcome }, 0);
 
+  // A process without sockets asks no cluster queries and has no rooms to reset.
+  const bus: BusObserver = {
+    publishDropped: (error) => {
+      dropped.inc();
+      log.debug({ err: error }, 'bus publish dropped');
+    },
+    invalidMessage: (channel) => {
+      invalid.inc();
+      log.warn({ channel }, 'invalid bus message ignored');
+    },
+    partialAnswer: () => undefined,
+    roomReset: () => undefined,
+  };
+
   return {
-    published: (fields: { outcome: Outcome; publisher: string | undefined; seconds: number }) => {
+    bus,
+    published: (fields: Answered) => {
       publishes.inc({ outcome: fields.outcome });
       duration.observe(fields.seconds);
       log.debug(fields, 'publish answered');
     },
+    batchAnswered: (fields: Answered) => {
+      batchDuration.observe(fields.seconds);
+      log.debug(fields, 'batch answered');
+    },
+    /** How one command of a batch ended. */
+    commandSettled: (outcome: Outcome) => publishes.inc({ outcome }),
+    redisWarned: (warning: string) => log.warn({ warning }, 'redis settings'),
     /** A failure that a caller was told of; only what is our own fault is logged with its cause. */
     failed: (error: AppError, fields: { method: string; path: string }) => {
       if (error.code === 'internal') log.error({ ...fields, err: error.cause ?? error }, 'request failed');

@@ -2,13 +2,14 @@ import type { ClusterPublisher } from '@fanfare/cluster';
 import { z } from 'zod';
 import { clusterRoutes } from './cluster/routes.ts';
 import type { ApiEvents } from './events.ts';
-import { type Route, readRoute } from './http/route.ts';
+import { defineRoute, type Route } from './http/route.ts';
 import { openApiRoute } from './openapi/document.ts';
 import { publishRoutes } from './publish/routes.ts';
+import { roomsRoutes } from './rooms/routes.ts';
 
 const VERSION = '0.1.0';
 
-const health = readRoute({
+const health = defineRoute({
   method: 'get',
   path: '/api/health',
   operation: 'getHealth',
@@ -25,16 +26,19 @@ const health = readRoute({
   handle: async () => ({ status: 'ok' as const }),
 });
 
-/** Every route of the api, and the document that describes them. */
+/** Every route of the api, and the document that describes them; the busiest come first. */
 export function createRoutes(deps: {
   publisher: ClusterPublisher;
   namespaces: readonly string[];
   events: ApiEvents;
+  /** What is wrong with the settings of Redis, a sentence each. */
+  redisWarnings: () => Promise<string[]>;
 }): Route[] {
-  const { publisher, namespaces, events } = deps;
+  const { publisher, namespaces, events, redisWarnings } = deps;
   const routes = [
-    ...publishRoutes({ publisher, namespaces, observe: events.published }),
-    ...clusterRoutes({ publisher }),
+    ...publishRoutes({ publisher, namespaces, events }),
+    ...roomsRoutes({ log: publisher.log, namespaces }),
+    ...clusterRoutes({ publisher, redisWarnings }),
     health,
   ];
   return [...routes, openApiRoute(routes, VERSION)];

@@ -1,6 +1,6 @@
 import type { ClusterPublisher } from '@fanfare/cluster';
 import { type ClusterResponse, clusterResponse, type NodeReport } from '@fanfare/protocol';
-import { type Route, readRoute } from '../http/route.ts';
+import { defineRoute, type Route } from '../http/route.ts';
 
 /** What an operator should know about the cluster, a sentence each. */
 export const clusterWarnings = (
@@ -41,22 +41,27 @@ const EXAMPLE: ClusterResponse = {
 };
 
 /** `GET /v1/cluster`. */
-export const clusterRoutes = (deps: { publisher: Pick<ClusterPublisher, 'mode' | 'nodes'> }): Route[] => [
-  readRoute({
+export const clusterRoutes = (deps: {
+  publisher: Pick<ClusterPublisher, 'mode' | 'nodes'>;
+  redisWarnings: () => Promise<string[]>;
+}): Route[] => [
+  defineRoute({
     method: 'get',
     path: '/v1/cluster',
     operation: 'getCluster',
     tag: 'Operations',
     summary: 'Nodes, connections and warnings',
-    description: 'What every living gateway process said of itself with its last heartbeat.',
+    description:
+      'What every living gateway process said of itself with its last heartbeat, and what an operator should know: ' +
+      'no gateway alive, two processes with one node id, nodes of different versions, a Redis that may lose events.',
     access: 'api-key',
     answer: { schema: clusterResponse, description: 'The cluster as it is now.', example: EXAMPLE },
     errors: ['unavailable'],
     handle: async () => {
       const { mode } = deps.publisher;
-      const nodes = await deps.publisher.nodes();
+      const [nodes, ofRedis] = await Promise.all([deps.publisher.nodes(), deps.redisWarnings()]);
       const connections = nodes.reduce((sum, node) => sum + node.connections, 0);
-      return { mode, connections, nodes, warnings: clusterWarnings(mode, nodes) };
+      return { mode, connections, nodes, warnings: [...clusterWarnings(mode, nodes), ...ofRedis] };
     },
   }),
 ];

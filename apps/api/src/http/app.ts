@@ -2,11 +2,9 @@ import { AppError } from '@fanfare/protocol';
 import express, { type Express, type Request, type Response, type Router } from 'express';
 import helmet from 'helmet';
 import type { ApiEvents, Outcome } from '../events.ts';
-import { answerProblem, toAppError } from './problem.ts';
+import { toAppError } from './errors.ts';
+import { answerProblem } from './problem.ts';
 import type { Route } from './route.ts';
-
-/** Largest request body, in bytes: an event of 64 KB with its envelope. */
-const MAX_BODY_BYTES = 100 * 1024;
 
 /** Nothing from another host; the page at /docs has style attributes. */
 const CONTENT_SECURITY = {
@@ -16,8 +14,12 @@ const CONTENT_SECURITY = {
   upgradeInsecureRequests: null,
 };
 
-/** Any JSON value is read, so that the schema says what is wrong with it. */
-const parseJson = express.json({ limit: MAX_BODY_BYTES, strict: false });
+/** Of an answer that no browser shows; written at once, because publishing goes through here. */
+const ANSWER_HEADERS = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
 
 /** The HTTP side of the public port. */
 export function createHttpApp(deps: {
@@ -29,13 +31,16 @@ export function createHttpApp(deps: {
 }): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use(helmet({ contentSecurityPolicy: { directives: CONTENT_SECURITY } }));
   for (const route of deps.routes) mount(app, route, deps.authenticate);
+  app.use(helmet({ contentSecurityPolicy: { directives: CONTENT_SECURITY } }));
   app.use(deps.pages);
-  const methods = methodsByPath(deps.routes);
+  const known = deps.routes.map(({ path, method }) => ({
+    pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+    method: method.toUpperCase(),
+  }));
   app.use((req, res) => {
-    const allowed = methods.get(req.path);
-    if (allowed === undefined) throw new AppError('not_found');
+    const allowed = known.filter(({ pattern }) => pattern.test(req.path)).map(({ method }) => method);
+    if (allowed.length === 0) throw new AppError('not_found');
     res.set('Allow', allowed.join(', '));
     throw new AppError('not_found', `${req.path} takes ${allowed.join(' or ')}, not ${req.method}`);
   });
@@ -44,14 +49,18 @@ export function createHttpApp(deps: {
 }
 
 const mount = (app: Express, route: Route, authenticate: (header: string | undefined) => string): void => {
-  app[route.method](route.path, async (req, res) => {
+  const readBody = route.body && createBodyReader(route.body.maxBytes);
+  app[route.method](route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (req, res) => {
     const startedAt = performance.now();
     let outcome: Outcome = 'accepted';
     let publisher: string | undefined;
     try {
       if (route.access === 'api-key') publisher = authenticate(req.headers.authorization);
-      const answer = await route.run(route.body && (await readBody(req, res)));
-      res.set('Cache-Control', 'no-store').json(answer);
+      const body = await readBody?.(req, res);
+      const { params, query } = req;
+      const answer = await route.run({ params, query, body, caller: publisher ?? '' });
+      const text = JSON.stringify(answer);
+      res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Length': Buffer.byteLength(text) }).end(text);
     } catch (thrown) {
       const error = toAppError(thrown);
       outcome = error.code;
@@ -62,21 +71,17 @@ const mount = (app: Express, route: Route, authenticate: (header: string | undef
   });
 };
 
-const readBody = async (req: Request, res: Response): Promise<unknown> => {
-  await new Promise<void>((resolve, reject) => {
-    parseJson(req, res, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
-  });
-  const body: unknown = req.body;
-  if (body === undefined) {
-    throw new AppError('invalid_payload', 'Send a JSON body with "Content-Type: application/json"');
-  }
-  return body;
-};
-
-const methodsByPath = (routes: readonly Route[]): Map<string, string[]> => {
-  const methods = new Map<string, string[]>();
-  for (const { path, method } of routes) {
-    methods.set(path, [...(methods.get(path) ?? []), method.toUpperCase()]);
-  }
-  return methods;
+/** Any JSON value is read, so that the schema says what is wrong with it. */
+const createBodyReader = (maxBytes: number) => {
+  const parseJson = express.json({ limit: maxBytes, strict: false });
+  return async (req: Request, res: Response): Promise<unknown> => {
+    await new Promise<void>((resolve, reject) => {
+      parseJson(req, res, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+    });
+    const body: unknown = req.body;
+    if (body === undefined) {
+      throw new AppError('invalid_payload', 'Send a JSON body with "Content-Type: application/json"');
+    }
+    return body;
+  };
 };

@@ -1,6 +1,7 @@
-import type { ErrorCode } from '@fanfare/protocol';
+import { AppError, type ErrorCode } from '@fanfare/protocol';
 import type { z } from 'zod';
 import type { Outcome } from '../events.ts';
+import { explain } from './errors.ts';
 
 export interface RequestOutcome {
   outcome: Outcome;
@@ -9,13 +10,23 @@ export interface RequestOutcome {
   seconds: number;
 }
 
+/** What a request brings; nothing of it is validated yet. */
+export interface RawRequest {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+  /** Name of the API key; empty on an open route. */
+  caller: string;
+}
+
 interface RouteFacts {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'delete';
+  /** As OpenAPI writes it: `/v1/rooms/{room}/history`. */
   path: string;
   /** Unique name of the operation in the OpenAPI document. */
   operation: string;
   /** The group it stands in on the page. */
-  tag: 'Publishing' | 'Operations';
+  tag: 'Publishing' | 'Rooms' | 'Operations';
   summary: string;
   description: string;
   /** Whether a caller needs an API key. */
@@ -26,27 +37,74 @@ interface RouteFacts {
   observe?: (outcome: RequestOutcome) => void;
 }
 
-/** A route is data: one definition gives the router, the validation and the OpenAPI document. */
-export interface Route extends RouteFacts {
-  body?: { schema: z.ZodType; examples: Record<string, { summary: string; value: unknown }> };
-  answer: { schema: z.ZodType; description: string; example?: unknown };
-  /** Validates the body, does the work and returns the answer; throws for everything else. */
-  run(body: unknown): Promise<unknown>;
+interface Body<Schema extends z.ZodType> {
+  schema: Schema;
+  /** What the document shows where it says more than the schema, which checks no further than a route wants. */
+  documented?: z.ZodType;
+  /** Largest body, in bytes. */
+  maxBytes: number;
+  examples: Record<string, { summary: string; value: unknown }>;
 }
 
-/** A route without a body. */
-export const readRoute = <Answer extends z.ZodType>(
-  facts: RouteFacts & {
-    answer: { schema: Answer; description: string; example?: z.input<Answer> };
-    handle: () => Promise<z.input<Answer>>;
-  },
-): Route => ({ ...facts, run: facts.handle });
+interface Answer<Schema extends z.ZodType> {
+  schema: Schema;
+  description: string;
+  example?: z.input<Schema>;
+}
 
-/** A route with a JSON body. */
-export const writeRoute = <Body extends z.ZodType, Answer extends z.ZodType>(
-  facts: RouteFacts & {
-    body: { schema: Body; examples: Record<string, { summary: string; value: z.input<Body> }> };
-    answer: { schema: Answer; description: string; example?: z.input<Answer> };
-    handle: (body: z.output<Body>) => Promise<z.input<Answer>>;
+/** A route is data: one definition gives the router, the validation and the OpenAPI document. */
+export interface Route extends RouteFacts {
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: Body<z.ZodType>;
+  answer: Answer<z.ZodType>;
+  /** Validates the request, does the work and returns the answer; throws for everything else. */
+  run(request: RawRequest): Promise<unknown>;
+}
+
+const parse = <Schema extends z.ZodType>(
+  part: string,
+  schema: Schema | undefined,
+  value: unknown,
+): z.output<Schema> => {
+  // Without a schema there is nothing to hand over, and its type has nothing to read.
+  if (schema === undefined) return {} as z.output<Schema>;
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new AppError('invalid_payload', explain(parsed.error, part));
+  return parsed.data;
+};
+
+type Nothing = z.ZodObject<Record<never, never>>;
+
+/** Defines a route; `handle` gets what its schemas made of the request. */
+export const defineRoute = <
+  Result extends z.ZodType,
+  Params extends z.ZodObject = Nothing,
+  Query extends z.ZodObject = Nothing,
+  Input extends z.ZodType = Nothing,
+>(
+  definition: RouteFacts & {
+    params?: Params;
+    query?: Query;
+    body?: Body<Input>;
+    answer: Answer<Result>;
+    handle: (request: {
+      params: z.output<Params>;
+      query: z.output<Query>;
+      body: z.output<Input>;
+      caller: string;
+    }) => Promise<z.input<Result>>;
   },
-): Route => ({ ...facts, run: async (body) => facts.handle(facts.body.schema.parse(body)) });
+): Route => {
+  const { params, query, body, handle } = definition;
+  return {
+    ...definition,
+    run: async (request) =>
+      handle({
+        params: parse('The path', params, request.params),
+        query: parse('The query', query, request.query),
+        body: parse('The body', body?.schema, request.body),
+        caller: request.caller,
+      }),
+  };
+};

@@ -1,4 +1,4 @@
-import { AppError, ERRORS, problem, publishRequest } from '@fanfare/protocol';
+import { AppError, batchRequest, ERRORS, problem, publishRequest } from '@fanfare/protocol';
 import { createLogger, createRegistry } from '@fanfare/runtime';
 import type { Application } from 'express';
 import { describe, expect, it } from 'vitest';
@@ -12,9 +12,17 @@ import { createPages } from './pages.ts';
 const events = createApiEvents(createLogger({ level: 'silent', bindings: {} }), createRegistry({}));
 const nobody = () => Promise.reject(new AppError('unavailable'));
 const routes: Route[] = createRoutes({
-  publisher: { mode: 'redis', publish: nobody, nodes: nobody, [Symbol.asyncDispose]: async () => undefined },
+  publisher: {
+    mode: 'redis',
+    log: undefined,
+    publish: nobody,
+    publishMany: nobody,
+    nodes: nobody,
+    [Symbol.asyncDispose]: async () => undefined,
+  },
   namespaces: ['/'],
   events,
+  redisWarnings: nobody,
 });
 
 const answer = z.object({
@@ -27,6 +35,17 @@ const operation = z.object({
   description: z.string().min(1),
   tags: z.array(z.string()).length(1),
   security: z.array(z.record(z.string(), z.array(z.string()))),
+  parameters: z
+    .array(
+      z.object({
+        in: z.enum(['path', 'query']),
+        name: z.string(),
+        required: z.boolean().optional(),
+        description: z.string().optional(),
+        schema: z.looseObject({ type: z.string() }),
+      }),
+    )
+    .optional(),
   requestBody: z
     .object({
       required: z.literal(true),
@@ -45,7 +64,7 @@ const openApi = z.object({
   info: z.looseObject({ title: z.string(), version: z.string() }),
   servers: z.array(z.object({ url: z.string() })),
   tags: z.array(z.looseObject({ name: z.string() })),
-  paths: z.record(z.string().startsWith('/'), z.partialRecord(z.enum(['get', 'post']), operation)),
+  paths: z.record(z.string().startsWith('/'), z.partialRecord(z.enum(['get', 'post', 'delete']), operation)),
   components: z.object({
     schemas: z.record(z.string(), z.looseObject({})),
     securitySchemes: z.object({
@@ -57,7 +76,9 @@ const openApi = z.object({
 const readDocument = async () => {
   const route = routes.find(({ path }) => path === '/v1/openapi.json');
   // As a caller gets it: through JSON.
-  return openApi.parse(JSON.parse(JSON.stringify(await route?.run(undefined))));
+  return openApi.parse(
+    JSON.parse(JSON.stringify(await route?.run({ params: {}, query: {}, body: undefined, caller: '' }))),
+  );
 };
 const readOperations = async () => {
   const { paths } = await readDocument();
@@ -73,7 +94,11 @@ const layers = z.array(
 const routedBy = (app: Application): string[] =>
   layers
     .parse(app.router.stack)
-    .flatMap(({ route }) => Object.keys(route?.methods ?? {}).map((method) => `${method} ${route?.path}`));
+    .flatMap(({ route }) =>
+      Object.keys(route?.methods ?? {}).map(
+        (method) => `${method} ${route?.path.replaceAll(/:(\w+)/g, '{$1}')}`,
+      ),
+    );
 
 describe('the OpenAPI document', () => {
   it('has every route of the router, and the router has every route of it', async () => {
@@ -120,11 +145,35 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('shows requests that the route accepts', async () => {
-    const publish = (await readOperations()).find(({ name }) => name === 'post /v1/publish');
-    const examples = Object.values(publish?.requestBody?.content['application/json'].examples ?? {});
+  it('describes every parameter of a path and of a query by what it may be', async () => {
+    const operations = await readOperations();
+    for (const { name, parameters = [] } of operations) {
+      const inPath = parameters.filter((parameter) => parameter.in === 'path');
+      expect(inPath.map((parameter) => `{${parameter.name}}`)).toEqual(name.match(/\{\w+\}/g) ?? []);
+      for (const { required } of inPath) expect(required).toBe(true);
+    }
+    const history = operations.find(({ name }) => name === 'get /v1/rooms/{room}/history')?.parameters ?? [];
+    const types = history.map(({ name, schema: { type, minimum, maximum, default: preset } }) => [
+      name,
+      { type, minimum, maximum, preset },
+    ]);
+    expect(Object.fromEntries(types)).toMatchObject({
+      room: { type: 'string' },
+      since: { type: 'integer', minimum: 0 },
+      limit: { type: 'integer', minimum: 1, maximum: 500, preset: 100 },
+      direction: { type: 'string', preset: 'forward' },
+      namespace: { type: 'string', preset: '/' },
+    });
+  });
+
+  it.each([
+    ['post /v1/publish', publishRequest],
+    ['post /v1/batch', batchRequest],
+  ])('shows requests that %s accepts', async (name, schema) => {
+    const described = (await readOperations()).find((operation) => operation.name === name);
+    const examples = Object.values(described?.requestBody?.content['application/json'].examples ?? {});
     expect(examples).not.toEqual([]);
-    for (const { value } of examples) expect(() => publishRequest.parse(value)).not.toThrow();
+    for (const { value } of examples) expect(() => schema.parse(value)).not.toThrow();
   });
 
   it('shows answers of the shape that it describes', () => {

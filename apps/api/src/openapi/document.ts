@@ -7,7 +7,7 @@ import {
   type ZodOpenApiResponseObject,
 } from 'zod-openapi';
 import { problemOf } from '../http/problem.ts';
-import { type Route, readRoute } from '../http/route.ts';
+import { defineRoute, type Route } from '../http/route.ts';
 
 const PATH = '/v1/openapi.json';
 
@@ -20,7 +20,7 @@ This page is made from [the OpenAPI 3.1 document](/v1/openapi.json).`;
 
 /** The route that answers with the OpenAPI document of `routes` and of itself. */
 export function openApiRoute(routes: readonly Route[], version: string): Route {
-  const self = readRoute({
+  const self = defineRoute({
     method: 'get',
     path: PATH,
     operation: 'getOpenApi',
@@ -50,6 +50,7 @@ const createOpenApiDocument = (
     servers: [{ url: '/' }],
     tags: [
       { name: 'Publishing', description: 'For the backends of your products' },
+      { name: 'Rooms', description: 'What rooms keep of their past' },
       { name: 'Operations', description: 'For who runs the cluster' },
     ],
     paths,
@@ -73,6 +74,12 @@ const operationOf = (route: Route): ZodOpenApiOperationObject => {
     description: route.description,
     tags: [route.tag],
     security: route.access === 'api-key' ? [{ apiKey: [] }] : [],
+    ...((route.params || route.query) && {
+      requestParams: {
+        ...(route.params && { path: route.params }),
+        ...(route.query && { query: route.query }),
+      },
+    }),
     ...(route.body && {
       requestBody: { required: true, content: { 'application/json': jsonBody(route.body) } },
     }),
@@ -91,7 +98,10 @@ const jsonAnswer = ({ schema, example }: Route['answer']) => ({
   ...(example !== undefined && { example }),
 });
 
-const jsonBody = ({ schema, examples }: NonNullable<Route['body']>) => ({ schema, examples });
+const jsonBody = ({ schema, documented, examples }: NonNullable<Route['body']>) => ({
+  schema: documented ?? schema,
+  examples,
+});
 
 /** One answer per status, with an example for each code that it may carry. */
 const problemAnswers = (codes: readonly ErrorCode[]): Record<`4${string}`, ZodOpenApiResponseObject> =>

@@ -1,19 +1,54 @@
 import { glob, readFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import type { Publication } from '@fanfare/cluster';
+import type { Publication, Publishing } from '@fanfare/cluster';
 import { AppError, LIMITS } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
+import { PartialFailure } from '../http/errors.ts';
+import type { Route } from '../http/route.ts';
 import { publishRoutes } from './routes.ts';
 
 const SOURCES = join(import.meta.dirname, '..');
 
-/** The route with a publisher that keeps what it is given. */
-const createRoute = () => {
+const AT = { epoch: '9f86d081884c7d65', offset: 1, duplicate: false };
+const unavailable = new AppError('unavailable');
+
+/** The routes with a publisher that keeps what it is given; what goes to a room of `away` fails. */
+const createRoutes = (away: Readonly<Record<string, AppError>> = {}) => {
   const taken: Publication[] = [];
-  const publisher = { publish: async (publication: Publication) => void taken.push(publication) };
-  const [route] = publishRoutes({ publisher, namespaces: ['/', '/chat'], observe: () => undefined });
-  if (route === undefined) throw new Error('no route');
-  return { taken, publish: (body: unknown) => route.run(body) };
+  const counted: unknown[] = [];
+  const publish = async (publication: Publication) => {
+    taken.push(publication);
+    return publication.rooms.map((room): Publishing => {
+      const error = away[room];
+      return error ? { room, error } : { room, ...AT };
+    });
+  };
+  const [one, batch] = publishRoutes({
+    publisher: { publish, publishMany: (publications) => Promise.all(publications.map(publish)) },
+    namespaces: ['/', '/chat'],
+    events: {
+      bus: {
+        publishDropped: (error) => counted.push(error),
+        invalidMessage: () => undefined,
+        partialAnswer: () => undefined,
+        roomReset: () => undefined,
+      },
+      published: () => undefined,
+      batchAnswered: () => undefined,
+      commandSettled: (outcome) => counted.push(outcome),
+    },
+  });
+  if (one === undefined || batch === undefined) throw new Error('no routes');
+  const run = (route: Route) => (body: unknown) =>
+    route.run({ params: {}, query: {}, body, caller: 'billing' });
+  return { taken, counted, publish: run(one), batch: run(batch) };
+};
+
+/** What a request was refused with. */
+const failureOf = async (answer: Promise<unknown>): Promise<PartialFailure> => {
+  const error: unknown = await answer.catch((thrown: unknown) => thrown);
+  if (error instanceof PartialFailure) return error;
+  throw new Error('nothing was refused', { cause: error });
 };
 
 const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
@@ -23,14 +58,15 @@ const codeOf = (publishing: Promise<unknown>) =>
     (error: unknown) => AppError.from(error).code,
   );
 
+const EVENT = { event: 'task:created', data: { id: 7 } };
+
 describe('the publish route', () => {
   it('publishes through what it was given, with a result per room (row 11)', async () => {
-    const { taken, publish } = createRoute();
+    const { taken, publish } = createRoutes();
     const answer = await publish({
       rooms: ['project:42', 'team:design', 'project:42'],
-      except: ['muted:42'],
-      event: 'task:created',
-      data: { id: 7 },
+      except: ['alice'],
+      ...EVENT,
       id: 'abc',
       namespace: '/chat',
     });
@@ -38,20 +74,41 @@ describe('the publish route', () => {
       {
         namespace: '/chat',
         rooms: ['project:42', 'team:design'],
-        except: ['muted:42'],
-        event: 'task:created',
-        data: { id: 7 },
+        except: ['alice'],
+        ...EVENT,
         id: 'abc',
+        publisher: 'key:billing',
+        ephemeral: false,
       },
     ]);
-    expect(answer).toEqual({
-      results: ['project:42', 'team:design'].map((room) => ({
-        room,
-        epoch: '',
-        offset: null,
-        duplicate: false,
-      })),
+    expect(answer).toEqual({ results: ['project:42', 'team:design'].map((room) => ({ room, ...AT })) });
+  });
+
+  it('tells what became of each room when one did not take the event', async () => {
+    const { publish, counted } = createRoutes({ 'team:design': unavailable });
+    const failure = await failureOf(publish({ rooms: ['project:42', 'team:design'], ...EVENT }));
+    expect(failure).toMatchObject({
+      code: 'unavailable',
+      message: '1 of 2 rooms did not take the event: see results',
+      results: [
+        { room: 'project:42', ...AT },
+        { room: 'team:design', error: unavailable.toWire() },
+      ],
     });
+    expect(counted).toEqual([]);
+  });
+
+  it('says of several failures the one that a retry can mend', async () => {
+    const { publish } = createRoutes({ 'project:1': new AppError('internal'), 'project:2': unavailable });
+    const failure = await failureOf(publish({ rooms: ['project:1', 'project:2'], ...EVENT }));
+    expect(failure.code).toBe('unavailable');
+  });
+
+  it('counts an ephemeral event that was not taken as dropped', async () => {
+    const { publish, taken, counted } = createRoutes({ 'project:42': unavailable });
+    await failureOf(publish({ room: 'project:42', except: ['muted:42'], ...EVENT, ephemeral: true }));
+    expect(taken).toMatchObject([{ ephemeral: true, except: ['muted:42'] }]);
+    expect(counted).toEqual([unavailable]);
   });
 
   it.each([
@@ -62,8 +119,78 @@ describe('the publish route', () => {
     ['data nested 101 levels deep', nested(101), 'invalid_payload'],
     ['null as data', null, 'accepted'],
   ])('answers %s with %3$s', async (_name, data, code) => {
-    const { publish } = createRoute();
+    const { publish } = createRoutes();
     expect(await codeOf(publish({ room: 'project:42', event: 'task:created', data }))).toBe(code);
+  });
+});
+
+describe('the batch route', () => {
+  const to = (room: string, changes: Record<string, unknown> = {}) => ({ room, ...EVENT, ...changes });
+
+  it('publishes its commands in order, with a result for each', async () => {
+    const { batch, taken, counted } = createRoutes();
+    const rooms = ['project:1', 'project:2', 'project:1'];
+    const answer = await batch({ commands: rooms.map((room) => to(room)) });
+    expect(answer).toEqual({ results: rooms.map((room) => ({ results: [{ room, ...AT }] })) });
+    expect(taken.map((publication) => publication.rooms)).toEqual(rooms.map((room) => [room]));
+    expect(counted).toEqual(['accepted', 'accepted', 'accepted']);
+  });
+
+  it('carries out the others when some commands are bad, and says which and why', async () => {
+    const { batch, taken, counted } = createRoutes();
+    const failure = await failureOf(
+      batch({
+        commands: [
+          to('lobby'),
+          to('project:1', { data: 'x'.repeat(LIMITS.eventBytes) }),
+          to('project:1', { namespace: '/admin' }),
+          7,
+          to('project:2'),
+        ],
+      }),
+    );
+    expect(failure).toMatchObject({
+      code: 'invalid_payload',
+      message: '4 of 5 commands failed: see results',
+      results: [
+        { error: { code: 'invalid_payload', message: expect.stringMatching(/^"room": a room name/) } },
+        { error: { code: 'payload_too_large', retryable: false } },
+        { error: { code: 'not_found', message: 'There is no namespace "/admin" in this cluster' } },
+        { error: { code: 'invalid_payload', message: expect.stringMatching(/^The command: /) } },
+        { results: [{ room: 'project:2', ...AT }] },
+      ],
+    });
+    expect(taken.map((publication) => publication.rooms)).toEqual([['project:2']]);
+    expect(counted).toEqual([
+      'invalid_payload',
+      'payload_too_large',
+      'not_found',
+      'invalid_payload',
+      'accepted',
+    ]);
+  });
+
+  it('is unavailable when the cluster did not take all of it', async () => {
+    const { batch } = createRoutes({ 'project:2': unavailable });
+    const failure = await failureOf(batch({ commands: [to('lobby'), to('project:1'), to('project:2')] }));
+    expect(failure.code).toBe('unavailable');
+    expect(failure.results).toMatchObject([
+      { error: { code: 'invalid_payload' } },
+      { results: [{ room: 'project:1' }] },
+      { results: [{ room: 'project:2', error: { code: 'unavailable', retryable: true } }] },
+    ]);
+  });
+
+  it.each([
+    [{ commands: [] }],
+    [{ commands: Array.from({ length: 1001 }, () => to('project:1')) }],
+    [{ commands: to('project:1') }],
+    [[to('project:1')]],
+    [{ publishes: [to('project:1')] }],
+  ])('refuses a body that is no batch', async (body) => {
+    const { batch, taken } = createRoutes();
+    expect(await codeOf(batch(body))).toBe('invalid_payload');
+    expect(taken).toEqual([]);
   });
 });
 

@@ -1,0 +1,103 @@
+import type { ClusterPublisher, Publication, Publishing } from '@fanfare/cluster';
+import {
+  AppError,
+  type BatchResult,
+  checkLoggable,
+  ERRORS,
+  type PublishResult,
+  publishRequest,
+} from '@fanfare/protocol';
+import type { z } from 'zod';
+import type { ApiEvents, Outcome } from '../events.ts';
+import { explain, PartialFailure } from '../http/errors.ts';
+import { checkNamespace } from '../http/parameters.ts';
+
+export interface PublishDeps {
+  publisher: Pick<ClusterPublisher, 'publish' | 'publishMany'>;
+  namespaces: readonly string[];
+  events: Pick<ApiEvents, 'bus' | 'published' | 'batchAnswered' | 'commandSettled'>;
+}
+
+/** How a publish ended: `error` when it was refused before any room was looked at. */
+export type Settled = { results: Publishing[] } | { error: AppError };
+type Published = Exclude<Publishing, { error: unknown }>;
+
+/** What a caller asks for, as the cluster takes it; throws for what cannot be logged or does not exist. */
+export const toPublication = (
+  request: z.output<typeof publishRequest>,
+  caller: string,
+  namespaces: readonly string[],
+): Publication => {
+  const { room, rooms = [], event, data, id, except = [], ephemeral = false, namespace } = request;
+  checkNamespace(namespaces, namespace);
+  checkLoggable(data);
+  const targets = room === undefined ? [...new Set(rooms)] : [room];
+  return { namespace, rooms: targets, except, event, data, id, publisher: `key:${caller}`, ephemeral };
+};
+
+/** One command of a batch as the cluster takes it, or why it does not. */
+export const readCommand = (
+  command: unknown,
+  caller: string,
+  namespaces: readonly string[],
+): Publication | AppError => {
+  const parsed = publishRequest.safeParse(command);
+  if (!parsed.success) return new AppError('invalid_payload', explain(parsed.error, 'The command'));
+  try {
+    return toPublication(parsed.data, caller, namespaces);
+  } catch (error) {
+    return AppError.from(error);
+  }
+};
+
+const errorsOf = (settled: Settled): AppError[] =>
+  'error' in settled
+    ? [settled.error]
+    : settled.results.flatMap((result) => ('error' in result ? [result.error] : []));
+
+/** Of several errors the one that the caller is told: one that a retry can mend before any other. */
+const leading = (errors: readonly AppError[]): AppError | undefined =>
+  errors.find(({ code }) => ERRORS[code].retryable) ?? errors[0];
+
+export const outcomeOf = (settled: Settled): Outcome => leading(errorsOf(settled))?.code ?? 'accepted';
+
+/** An ephemeral event that Redis did not take is lost, and counted as such. */
+export const countDropped = (
+  published: readonly Publishing[],
+  { ephemeral }: Publication,
+  { bus }: PublishDeps['events'],
+): void => {
+  if (!ephemeral) return;
+  for (const error of errorsOf({ results: [...published] })) bus.publishDropped(error);
+};
+
+const toWire = (results: readonly Publishing[]): PublishResult[] =>
+  results.map((result) => ('error' in result ? { room: result.room, error: result.error.toWire() } : result));
+
+/** The results of a publish that every room took; throws for any other. */
+export const allPublished = (results: readonly Publishing[]): Published[] => {
+  const errors = errorsOf({ results: [...results] });
+  const error = leading(errors);
+  if (error === undefined) return results.flatMap((result) => ('error' in result ? [] : [result]));
+  const message =
+    results.length === 1
+      ? error.message
+      : `${errors.length} of ${results.length} rooms did not take the event: see results`;
+  throw new PartialFailure(error.code, message, toWire(results));
+};
+
+/** The results of a batch whose commands all succeeded; throws for any other. */
+export const allSettled = (commands: readonly Settled[]): { results: Published[] }[] => {
+  const failed = commands.filter((settled) => errorsOf(settled).length > 0);
+  const error = leading(failed.flatMap(errorsOf));
+  if (error === undefined) {
+    return commands.flatMap((settled) =>
+      'error' in settled ? [] : [{ results: allPublished(settled.results) }],
+    );
+  }
+  const results: BatchResult[] = commands.map((settled) =>
+    'error' in settled ? { error: settled.error.toWire() } : { results: toWire(settled.results) },
+  );
+  const message = `${failed.length} of ${commands.length} commands failed: see results`;
+  throw new PartialFailure(error.code, message, results);
+};
