@@ -152,6 +152,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       if (up) log.info('redis connected');
       else log.warn({ reason }, 'redis is away: delivering locally only');
     },
+    redisWarned: (warning: string) => log.warn({ warning }, 'redis settings'),
     superseded: () =>
       log.error('another process took over this node id: give every node its own FANFARE_NODE_ID'),
   };

@@ -18,6 +18,7 @@ import {
   type RedisTarget,
   reportStatus,
   takeConnections,
+  tellRedisWarnings,
 } from '@fanfare/cluster';
 import { fanout } from '@fanfare/fanout';
 import { type NodeReport, userRoom } from '@fanfare/protocol';
@@ -140,6 +141,7 @@ const connectCluster = (target: RedisTarget, config: GatewayConfig, events: Gate
   const link = stack.use(
     connectRedis({ target, name: `fanfare:${config.node}:${config.worker}`, onChange: events.redisChanged }),
   );
+  tellRedisWarnings(link, events.redisWarned);
   const bus = stack.use(new Bus(link, events.bus));
   const log = new EventLog(link, config.retention);
   const adapter: AdapterFactory = createRoomAdapter({

@@ -25,8 +25,9 @@ test('gateways get the settings of the launcher, but never its secrets or Redis'
 });
 
 test('the api gets only the settings that mean the same to it', () => {
-  const env = apiEnv(shared({ FANFARE_HANDLERS: './handlers.js', FANFARE_NAMESPACES: '/,/chat' }), {});
-  expect(env).toMatchObject({ FANFARE_NAMESPACES: '/,/chat', FANFARE_HANDLERS: undefined });
+  const same = { FANFARE_NAMESPACES: '/,/chat', FANFARE_RETENTION: '**=10/1mb/1h' };
+  const env = apiEnv(shared({ FANFARE_HANDLERS: './handlers.js', ...same }), {});
+  expect(env).toMatchObject({ ...same, FANFARE_HANDLERS: undefined });
 });
 
 test.each([

@@ -4,7 +4,7 @@ import type { Credentials } from './credentials.ts';
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** Settings of a gateway that mean the same to the api. */
-const SHARED_WITH_API = ['FANFARE_NAMESPACES', 'FANFARE_SHUTDOWN_MS', 'LOG_LEVEL'];
+const SHARED_WITH_API = ['FANFARE_NAMESPACES', 'FANFARE_RETENTION', 'FANFARE_SHUTDOWN_MS', 'LOG_LEVEL'];
 
 /** The launcher reads the line "listening", so no process may be quieter than that. */
 const atLeastInfo = (level: string | undefined): string =>

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   type Exit,
   freePort,
@@ -18,6 +19,8 @@ import { createProcessGroup } from './process-group.ts';
 import { assertCanListen, urlOf } from './public-port.ts';
 import { apiEnv, type Env, gatewayEnv, namespacesOf } from './settings.ts';
 
+const REDIS_CONF = fileURLToPath(new URL('../../redis/redis.conf', import.meta.url));
+
 export interface StackOptions {
   /** Gateway nodes, `n1` to `nN`; default 3. */
   nodes?: number;
@@ -31,7 +34,7 @@ export interface StackOptions {
   env?: Env;
   /** Settings of the api, on top of those that it shares with the gateways. */
   apiEnv?: Env;
-  /** Port and further arguments of the Redis. */
+  /** Port and further arguments of the Redis, which has the configuration that is deployed. */
   redis?: Pick<RedisOptions, 'port' | 'args'>;
   /** Where a process, `n1` to `nN` or `api`, is to look for Redis; default: all at the one that is started. */
   redisUrlOf?: (process: string) => string;
@@ -76,7 +79,9 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const credentials = createCredentials(namespacesOf(env));
 
   onProgress('Starting Redis …');
-  const redis = starting.use(await RedisServer.start({ ...options.redis, ...group.watch('redis'), dir }));
+  const redis = starting.use(
+    await RedisServer.start({ config: REDIS_CONF, ...options.redis, ...group.watch('redis'), dir }),
+  );
   options.signal?.throwIfAborted();
 
   onProgress(`Starting ${count} gateway ${count === 1 ? 'node' : 'nodes'} and the api …`);
