@@ -2,14 +2,17 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type Direction, FaultyPipe, type PipeFaults } from './faulty-pipe.ts';
 
+/** Tells connections apart by their first bytes from the client (at most 1 KB, as latin1), and by their number. */
+type Only = (opening: string, id: number) => boolean;
+
 /** What is wrong with a link, until something else is set. Nothing by default. */
 export interface LinkFaults {
   toServer?: PipeFaults;
   toClient?: PipeFaults;
   /** New connections are reset at once. */
   refuse?: boolean;
-  /** Only connections whose first bytes from the client (at most 1 KB, as latin1) this is true for; default all. */
-  only?: (opening: string) => boolean;
+  /** Only connections that this is true for; default all. */
+  only?: Only;
 }
 
 export type ByteCounts = Record<Direction, number>;
@@ -28,6 +31,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #connections = new Set<ProxiedConnection>();
   readonly #bytes: ByteCounts = { toServer: 0, toClient: 0 };
   #faults: LinkFaults = {};
+  #nextId = 0;
 
   /** Listens on a free port of 127.0.0.1. The server need not run yet. */
   static async start(options: { to: { host?: string; port: number } }): Promise<FaultProxy> {
@@ -54,9 +58,9 @@ export class FaultProxy implements AsyncDisposable {
     return { ...this.#bytes };
   }
 
-  /** Open connections: their first bytes and what came in on each. */
-  get connections(): readonly { opening: string; bytes: ByteCounts }[] {
-    return [...this.#connections].map(({ opening, bytes }) => ({ opening, bytes: { ...bytes } }));
+  /** Open connections in the order in which they came: their first bytes and what came in on each. */
+  get connections(): readonly { id: number; opening: string; bytes: ByteCounts }[] {
+    return [...this.#connections].map(({ id, opening, bytes }) => ({ id, opening, bytes: { ...bytes } }));
   }
 
   /** Replaces the faults, for open connections and for new ones. */
@@ -71,8 +75,8 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /** Resets open connections on both sides; returns how many. */
-  cut(only: (opening: string) => boolean = () => true): number {
-    const cut = [...this.#connections].filter(({ opening }) => only(opening));
+  cut(only: Only = () => true): number {
+    const cut = [...this.#connections].filter(({ opening, id }) => only(opening, id));
     for (const connection of cut) connection.reset();
     return cut.length;
   }
@@ -90,11 +94,13 @@ export class FaultProxy implements AsyncDisposable {
       client.resetAndDestroy();
       return;
     }
+    const id = this.#nextId++;
     const connection = new ProxiedConnection(
       client,
       connect({ ...this.#to, allowHalfOpen: true, noDelay: true }),
       {
-        faultsOf: (opening) => (this.#faults.only?.(opening) === false ? {} : this.#faults),
+        id,
+        faultsOf: ({ opening }) => (this.#faults.only?.(opening, id) === false ? {} : this.#faults),
         count: (direction, bytes) => {
           this.#bytes[direction] += bytes;
         },
@@ -107,6 +113,7 @@ export class FaultProxy implements AsyncDisposable {
 
 /** A client's socket and the one to the server that answers it. */
 class ProxiedConnection {
+  readonly id: number;
   opening = '';
   readonly bytes: ByteCounts = { toServer: 0, toClient: 0 };
   readonly #sockets: readonly [client: Socket, server: Socket];
@@ -118,18 +125,20 @@ class ProxiedConnection {
     client: Socket,
     server: Socket,
     link: {
-      faultsOf: (opening: string) => LinkFaults;
+      id: number;
+      faultsOf: (connection: ProxiedConnection) => LinkFaults;
       count: (direction: Direction, bytes: number) => void;
       onClose: () => void;
     },
   ) {
     this.#sockets = [client, server];
+    this.id = link.id;
     this.#onClose = link.onClose;
     const pipe = (direction: Direction, from: Socket, to: Socket) =>
       new FaultyPipe({
         from,
         to,
-        faults: () => link.faultsOf(this.opening)[direction] ?? {},
+        faults: () => link.faultsOf(this)[direction] ?? {},
         onData: (chunk) => {
           this.bytes[direction] += chunk.length;
           link.count(direction, chunk.length);

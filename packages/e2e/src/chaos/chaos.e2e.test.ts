@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { type Load, runScenario } from './run.ts';
+import { halfOpenSubscriber, nodeFrozen, nodesKilled } from './scenarios/nodes.ts';
+import { redisEmptied, redisKilled, repliesDropped, subscriptionsKilled } from './scenarios/redis.ts';
+
+const SEED = 1;
+const LOAD: Load = { clients: 60, rooms: 20, roomsPerClient: 2, eventsPerSecond: 50, payloadBytes: 64 };
+
+const SHORT = [
+  redisKilled(1),
+  subscriptionsKilled(5),
+  halfOpenSubscriber(6),
+  repliesDropped(3),
+  nodeFrozen({ seconds: 8, megabytes: 40, retention: 'small' }),
+  nodesKilled(2),
+  redisEmptied,
+];
+
+test.each(SHORT)('(G1) (G2) (G8) members have what publishers were told of: $name', async (scenario) => {
+  const { ok, ...verdict } = await runScenario(scenario, { seed: SEED, load: LOAD });
+  const wrong = verdict.checks.filter((check) => !check.ok);
+  expect({ ok, wrong, complaints: verdict.complaints }).toEqual({
+    ok: true,
+    wrong: [],
+    complaints: undefined,
+  });
+});

@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { type Stack, startStack } from '@fanfare/local';
+import { type Exit, FaultProxy, freePort } from '@fanfare/testing';
+import { Redis } from 'ioredis';
+
+const REDIS_CONF = new URL('../../../../deploy/redis/redis.conf', import.meta.url);
+/** Where and how a machine of ours listens is not the configuration's to say. */
+const OF_THE_MACHINE = new Set(['bind', 'port', 'dir', 'protected-mode']);
+
+export const NODES = ['n1', 'n2', 'n3'] as const;
+export type NodeName = (typeof NODES)[number];
+
+/** Three nodes, the api, nginx and Redis, with a fault proxy on every link to Redis. */
+export interface ChaosCluster extends AsyncDisposable {
+  readonly stack: Stack;
+  readonly proxies: Readonly<Record<NodeName | 'api', FaultProxy>>;
+  /** Processes that ended although nobody killed them. */
+  readonly exits: readonly { name: string; exit: Exit }[];
+  /** The last log lines of a process that are warnings or worse. */
+  readonly complaints: readonly string[];
+  /** Asks Redis past every proxy. */
+  askRedis<T>(ask: (redis: Redis) => Promise<T>): Promise<T>;
+  restartNode(name: string): Promise<void>;
+}
+
+const redisArguments = async (): Promise<string[]> => {
+  const lines = (await readFile(REDIS_CONF, 'utf8')).split('\n');
+  return lines.flatMap((line) => {
+    const [name = '', ...values] = line.trim().split(/\s+/);
+    if (name === '' || name.startsWith('#') || OF_THE_MACHINE.has(name)) return [];
+    return [`--${name}`, ...values.map((value) => (value === '""' ? '' : value))];
+  });
+};
+
+export const startCluster = async (options: {
+  env?: Readonly<Record<string, string>>;
+  /** Instead of the standalone Redis behind the proxies. */
+  redisUrl?: string;
+}): Promise<ChaosCluster> => {
+  await using starting = new AsyncDisposableStack();
+  const port = await freePort();
+  const proxyTo = async () => starting.use(await FaultProxy.start({ to: { port } }));
+  const proxies = { n1: await proxyTo(), n2: await proxyTo(), n3: await proxyTo(), api: await proxyTo() };
+  const isProxied = (name: string): name is keyof typeof proxies => name in proxies;
+  const exits: { name: string; exit: Exit }[] = [];
+  const complaints: string[] = [];
+  const { FANFARE_RETENTION } = options.env ?? {};
+  const stack = starting.use(
+    await startStack({
+      nodes: NODES.length,
+      env: { ...options.env, LOG_LEVEL: 'info' },
+      apiEnv: { FANFARE_RETENTION },
+      redis: { port, args: await redisArguments() },
+      redisUrlOf: (name) =>
+        options.redisUrl ?? `redis://127.0.0.1:${isProxied(name) ? proxies[name].port : port}`,
+      onExit: (name, exit) => {
+        if (exit.signal !== 'SIGKILL') exits.push({ name, exit });
+      },
+      onLog: ({ process, stream, text }) => {
+        if (stream === 'stderr' || /"level":(40|50|60)/.test(text)) complaints.push(`${process}: ${text}`);
+        if (complaints.length > 200) complaints.shift();
+      },
+    }),
+  );
+  const owned = starting.move();
+  return {
+    stack,
+    proxies,
+    exits,
+    complaints,
+    askRedis: async (ask) => {
+      const redis = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null });
+      try {
+        return await ask(redis);
+      } finally {
+        redis.disconnect();
+      }
+    },
+    restartNode: async (name) => {
+      await stack.startNode(name);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+};

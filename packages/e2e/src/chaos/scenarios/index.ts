@@ -1,0 +1,25 @@
+import { setTimeout as lasts } from 'node:timers/promises';
+import type { Scenario } from '../run.ts';
+import { deadSubscription, halfOpenSubscriber, nginxKilled, nodeFrozen, nodesKilled } from './nodes.ts';
+import { redisEmptied, redisKilled, redisStopped, repliesDropped, subscriptionsKilled } from './redis.ts';
+import { interestRouting, massReturn } from './rooms.ts';
+
+/** Everything of `npm run test:chaos`, in this order. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'no fault', fault: () => lasts(5000) },
+  redisKilled(0.5),
+  redisKilled(3),
+  redisKilled(30),
+  redisStopped(10),
+  subscriptionsKilled(20),
+  halfOpenSubscriber(30),
+  deadSubscription,
+  repliesDropped(10),
+  nodeFrozen({ seconds: 20, megabytes: 60, retention: 'large' }),
+  nodeFrozen({ seconds: 20, megabytes: 60, retention: 'small' }),
+  nodesKilled(10),
+  nginxKilled(3),
+  redisEmptied,
+  interestRouting,
+  massReturn({ clients: 2000, missed: 20 }),
+];
