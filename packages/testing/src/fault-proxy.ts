@@ -160,7 +160,11 @@ class ProxiedConnection {
   }
 
   reset(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) {
+      // A reset while a FIN waits to be sent fails and leaves the handle open for ever (Node 24).
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     this.#end();
   }
 
