@@ -1,0 +1,25 @@
+import type { PublishRequest, PublishResponse } from '@fanfare/protocol';
+
+/** An app's events: name → data. */
+export type EventMap = Record<string, unknown>;
+
+type EventOf<Events> = {
+  [Name in keyof Events & string]: { event: Name; data: Events[Name] };
+}[keyof Events & string];
+
+type Options = Pick<PublishRequest, 'ephemeral' | 'namespace'> & {
+  /** Idempotency id; default: a random one for this call. The same id is in a room's log once within 10 minutes. */
+  id?: string;
+  /** Who does not hear it: of a logged event users, of an ephemeral one users or rooms. */
+  except?: readonly string[];
+};
+
+export type ToRoom<Events extends object = EventMap> = Options &
+  EventOf<Events> & { room: string; rooms?: never };
+/** To several rooms; a socket in more than one of them hears it once. */
+export type ToRooms<Events extends object = EventMap> = Options &
+  EventOf<Events> & { rooms: readonly string[]; room?: never };
+export type Publication<Events extends object = EventMap> = ToRoom<Events> | ToRooms<Events>;
+
+/** Where an event stands in a room's log; of an ephemeral one the epoch is empty and the offset null. */
+export type PublishedRoom = PublishResponse['results'][number];
