@@ -128,6 +128,17 @@ describe('joining', () => {
     expect(dataOf(answer)).toEqual([2, 3]);
   });
 
+  it('with the position of a room that nobody had published to gets everything since', async () => {
+    const room = newRoom();
+    const { socket } = await b.connect();
+    const empty = await join(b, socket, room);
+    expect(empty).toEqual({ epoch: '', offset: 0, recovered: false, events: [] });
+    for (const data of [1, 2]) await publish(a, room, data);
+    const answer = await join(b, socket, room, { since: empty });
+    expect(answer).toMatchObject({ offset: 2, recovered: true });
+    expect(dataOf(answer)).toEqual([1, 2]);
+  });
+
   it.each<[what: string, since: (epoch: string) => { epoch: string; offset: number }]>([
     ['another epoch', () => ({ epoch: 'f'.repeat(16), offset: 1 })],
     ['a position beyond the head', (epoch) => ({ epoch, offset: 9 })],

@@ -163,7 +163,7 @@ export class RoomFeed {
   }
 
   #startOf({ since, replay }: JoinRequest, now: Position): number | undefined {
-    if (since) return since.epoch === now.epoch && since.offset <= now.offset ? since.offset : undefined;
+    if (since) return isKnown(since, now) ? since.offset : undefined;
     return replay === undefined ? now.offset : Math.max(0, now.offset - replay);
   }
 
@@ -257,6 +257,10 @@ export class RoomFeed {
     this.#sink.reset(head, reason);
   }
 }
+
+/** Whether a position is one of the room's; that of a room nobody had published to is before everything. */
+const isKnown = (since: Position, now: Position): boolean =>
+  (since.epoch === now.epoch && since.offset <= now.offset) || (since.epoch === '' && since.offset === 0);
 
 /** As many of the first events as one answer may hold. */
 const takeFitting = (events: readonly LoggedEvent[]): LoggedEvent[] => {

@@ -54,7 +54,8 @@ export const startCluster = async (options: {
       redisUrlOf: (name) =>
         options.redisUrl ?? `redis://127.0.0.1:${isProxied(name) ? proxies[name].port : port}`,
       onExit: (name, exit) => {
-        if (exit.signal !== 'SIGKILL') exits.push({ name, exit });
+        // Killed by a scenario, or drained to its end.
+        if (exit.signal !== 'SIGKILL' && exit.code !== 0) exits.push({ name, exit });
       },
       onLog: ({ process, stream, text }) => {
         if (stream === 'stderr' || /"level":(40|50|60)/.test(text)) complaints.push(`${process}: ${text}`);

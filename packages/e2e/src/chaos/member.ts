@@ -40,7 +40,8 @@ export class Member implements Disposable {
   readonly #socket: Socket;
   readonly #options: MemberOptions;
   readonly #memberOf = new Set<string>();
-  connects = 0;
+  /** When it connected, by the clock of `performance.now()`. */
+  readonly connectedAt: number[] = [];
   /** Joins that were not answered at all. */
   hungJoins = 0;
   /** Joins that were told to try again. */
@@ -60,7 +61,7 @@ export class Member implements Disposable {
       timeout: 5000,
     });
     this.#socket.on('connect', () => {
-      this.connects += 1;
+      this.connectedAt.push(performance.now());
       this.#join(options.rooms);
     });
     this.#socket.on('disconnect', () => this.#memberOf.clear());

@@ -223,7 +223,7 @@ const conclude = (run: {
     delivered,
     faults,
     resets,
-    reconnects: sum(({ connects }) => connects - 1),
+    reconnects: sum(({ connectedAt }) => connectedAt.length - 1),
     refusedJoins: sum(({ refusedJoins }) => refusedJoins),
     latencyMs: { p50: ms(0.5), p99: ms(0.99), max: ms(1) },
     checks: judged,

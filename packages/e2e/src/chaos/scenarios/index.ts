@@ -1,6 +1,13 @@
 import { setTimeout as lasts } from 'node:timers/promises';
 import type { Scenario } from '../run.ts';
-import { deadSubscription, halfOpenSubscriber, nginxKilled, nodeFrozen, nodesKilled } from './nodes.ts';
+import {
+  deadSubscription,
+  halfOpenSubscriber,
+  nginxKilled,
+  nodeFrozen,
+  nodesKilled,
+  nodesRolled,
+} from './nodes.ts';
 import { redisEmptied, redisKilled, redisStopped, repliesDropped, subscriptionsKilled } from './redis.ts';
 import { interestRouting, massReturn } from './rooms.ts';
 
@@ -18,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   nodeFrozen({ seconds: 20, megabytes: 60, retention: 'large' }),
   nodeFrozen({ seconds: 20, megabytes: 60, retention: 'small' }),
   nodesKilled(10),
+  { ...nodesRolled(200), load: { clients: 2000 } },
   nginxKilled(3),
   redisEmptied,
   interestRouting,

@@ -141,6 +141,43 @@ export const nodesKilled = (times: number): Scenario => ({
   },
 });
 
+/** The most members that connected within any one second since a moment. */
+const mostConnectsPerSecond = (members: readonly Member[], since: number): number => {
+  const times = members
+    .flatMap(({ connectedAt }) => connectedAt.filter((at) => at > since))
+    .sort((a, b) => a - b);
+  let [most, from] = [0, 0];
+  for (const [to, at] of times.entries()) {
+    while ((times[from] ?? at) <= at - 1000) from += 1;
+    most = Math.max(most, to - from + 1);
+  }
+  return most;
+};
+
+/** Every node is replaced, one after the other, as a deployment does it. */
+export const nodesRolled = (perSecond: number): Scenario => ({
+  name: `every node rolled at ${perSecond} connections a second`,
+  env: { FANFARE_DRAIN_PER_SECOND: String(perSecond) },
+  fault: async (chaos) => {
+    const { cluster, members, note, check, timeUntilWhole } = chaos;
+    const since = performance.now();
+    for (const { id } of [...cluster.stack.nodes]) {
+      const { process } = nodeOf(chaos, id);
+      note(`${id} drains ${membersOn(chaos, id).length} members`);
+      process.kill('SIGTERM');
+      const { code } = await process.exited;
+      check({ name: `exit code of ${id}`, value: code ?? -1, exactly: 0 });
+      await cluster.restartNode(id);
+      check({ name: `whole after ${id} was replaced, ms`, value: await timeUntilWhole(), atMost: 10_000 });
+    }
+    check({
+      name: 'most reconnects in a second',
+      value: mostConnectsPerSecond(members, since),
+      atMost: perSecond * 1.2,
+    });
+  },
+});
+
 /** The one public port is gone, with every connection through it. */
 export const nginxKilled = (seconds: number): Scenario => ({
   name: `nginx killed for ${seconds} s`,
