@@ -69,7 +69,7 @@ describe.each([
     expect(Object.keys(settings)).toEqual(expect.arrayContaining(Object.keys(services[app].environment)));
     const config = load(environmentOf(app));
     expect(config.warnings).toEqual([]);
-    expect(config.redisUrl).toBe('redis://redis:6379');
+    expect(config.redis).toMatchObject({ kind: 'standalone', nodes: [{ host: 'redis', port: 6379 }] });
   });
 
   test('has the time that its shutdown takes at most', () => {
