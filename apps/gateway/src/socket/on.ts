@@ -2,6 +2,7 @@ import { type AckResult, AppError, type EventDefinition } from '@fanfare/protoco
 import type { z } from 'zod';
 import type { GatewayEvents } from '../events.ts';
 import type { GatewaySocket } from './server.ts';
+import { createTurns } from './turns.ts';
 
 type Ack = (result: AckResult<unknown>) => void;
 
@@ -39,6 +40,7 @@ export interface Edge {
 export function createEdge(events: GatewayEvents): Edge {
   /** Handlers under way, by socket. */
   const running = new WeakMap<GatewaySocket, Set<Promise<void>>>();
+  const turns = createTurns();
 
   const answer = async <Payload extends z.ZodType>(
     socket: GatewaySocket,
@@ -50,7 +52,8 @@ export function createEdge(events: GatewayEvents): Edge {
       const payload = event.payload.safeParse(args[0]);
       if (!payload.success) throw new AppError('invalid_payload', explain(payload.error));
       const result: unknown = await event.handle(payload.data);
-      ack?.({ ok: true, data: typeof result === 'function' ? result() : result });
+      if (typeof result === 'function') await turns.run(() => ack?.({ ok: true, data: result() }));
+      else ack?.({ ok: true, data: result });
       if (ack !== undefined) events.answered();
     } catch (thrown) {
       const error = AppError.from(thrown);
