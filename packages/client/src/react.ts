@@ -68,6 +68,7 @@ const createRoomStore = () => {
       subscribers.add(subscriber);
       return () => void subscribers.delete(subscriber);
     },
+    close: () => change({ state: 'left', error: undefined, reset: undefined }),
     open: (client: Client, room: string, options: JoinOptions) => {
       change({ state: 'joining', error: undefined, reset: undefined });
       const onEvent: Listener = (event) => {
@@ -105,14 +106,14 @@ export const useConnection = (): ConnectionState => {
   return useSyncExternalStore(client.onState, get, get);
 };
 
-/** Is in the room while mounted; null joins none. Several components in one room share the membership. */
+/** Is in the room while mounted; null joins none and is `left`. Several components in one room share the membership. */
 export const useRoom = (room: string | null, options: UseRoomOptions = {}): RoomView => {
   const client = useClient();
   const [store] = useState(createRoomStore);
   const latest = useLatest(options);
   const { replay } = options;
   useEffect(() => {
-    if (room === null) return undefined;
+    if (room === null) return store.close();
     const onReset = (reset: RoomReset) => latest.current.onReset?.(reset);
     return store.open(client, room, { replay, since: latest.current.since, onReset });
   }, [client, store, latest, room, replay]);

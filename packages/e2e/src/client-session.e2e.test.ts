@@ -53,7 +53,7 @@ describe('the token of a session', () => {
     let asked = 0;
     const token = () => {
       asked += 1;
-      return stack.issueToken();
+      return stack.issueToken({});
     };
     using session = openSession(stack, { token });
     await session.connected();
@@ -116,7 +116,7 @@ describe('the token of a session', () => {
   it('that cannot be fetched is asked for again, unless the app says that there will be none', async () => {
     const answers = [
       () => Promise.reject(new Error('offline')),
-      () => stack.issueToken(),
+      () => stack.issueToken({}),
       () => Promise.reject(new FanfareError('token_missing', 'Signed out')),
     ];
     const token = () => answers.shift()?.() ?? Promise.reject(new Error('asked too often'));

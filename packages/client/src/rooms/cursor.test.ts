@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import process from 'node:process';
 import type { RoomEvent } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
 import type { JoinAnswer, Position, RoomReset } from '../contract.ts';
@@ -94,6 +96,34 @@ describe('live events', () => {
     cursor.take(undefined, signal);
     expect(told).toEqual(['x']);
   });
+});
+
+it('an error in a handler is an uncaught one, and nothing is missed because of it', async () => {
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  const told: unknown[] = [];
+  const cursor = new Cursor(
+    ROOM,
+    { since: { epoch: 'e1', offset: 0 } },
+    {
+      event: ({ data }) => {
+        told.push(data);
+        if (data === 1) throw new Error('cannot take 1');
+      },
+      reset: () => undefined,
+      changed: () => undefined,
+    },
+  );
+  try {
+    const thrown = once(process, 'uncaughtException');
+    cursor.answer(cursor.request(), answerOf(cursor.position, { first: 1, head: 2 }));
+    expect(told).toEqual([1, 2]);
+    expect(cursor.position?.offset).toBe(2);
+    expect((await thrown)[0]).toEqual(new Error('cannot take 1'));
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  }
 });
 
 describe('a join', () => {

@@ -1,4 +1,5 @@
 import type { RoomEvent } from '@fanfare/protocol';
+import { callApp } from '../app-call.ts';
 import {
   type JoinAnswer,
   type JoinRequest,
@@ -144,32 +145,24 @@ export class Cursor {
 
   #resetTo(reset: RoomReset): void {
     this.position = { epoch: reset.epoch, offset: reset.offset };
-    guard(() => this.#sink.reset(reset), this.isClosed);
+    this.#call(() => this.#sink.reset(reset));
   }
 
   #tell(event: RoomEvent): void {
-    guard(() => this.#sink.event(event), this.isClosed);
+    this.#call(() => this.#sink.event(event));
+  }
+
+  #call(tell: () => void): void {
+    if (!this.isClosed) callApp(tell);
   }
 
   #setState(state: RoomState, always = false): void {
     if (this.state === state && !always) return;
     this.state = state;
     if (state === 'joined' || state === 'joining') this.error = undefined;
-    guard(() => this.#sink.changed(), this.isClosed);
+    this.#call(() => this.#sink.changed());
   }
 }
-
-/** An error in an app's handler must not stop the other handlers: it becomes an uncaught one, as with any listener. */
-const guard = (call: () => void, isClosed: boolean): void => {
-  if (isClosed) return;
-  try {
-    call();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
-};
 
 const reasonOf = (since: Position, now: Position): string => {
   if (now.epoch !== since.epoch) return 'epoch';

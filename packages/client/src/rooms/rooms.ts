@@ -12,6 +12,7 @@ import {
 } from '../contract.ts';
 import { FanfareError, unavailable } from '../error.ts';
 import { type BackoffOptions, backoff } from '../session/backoff.ts';
+import { Timer } from '../session/timer.ts';
 import type { Cursor } from './cursor.ts';
 
 /** How long a gateway may take to answer a join of 50 rooms with their pasts, in ms. */
@@ -31,9 +32,10 @@ export class Rooms {
   readonly #rooms = new Map<string, Set<Cursor>>();
   /** Rooms that this connection was asked to join, with the requests under way. */
   readonly #asked = new Map<string, number>();
-  /** Answers and timers of an earlier connection are not for this one. */
+  /** Answers of an earlier connection are not for this one. */
   #connection = 0;
   #willFlush = false;
+  readonly #retries = new Set<Timer>();
 
   constructor(socket: Socket, options: BackoffOptions) {
     this.#socket = socket;
@@ -86,6 +88,8 @@ export class Rooms {
   #begin(): void {
     this.#connection += 1;
     this.#asked.clear();
+    for (const timer of this.#retries) timer.clear();
+    this.#retries.clear();
   }
 
   /** What is joined and left in one go, as by a page that changes, is asked for together and only where it differs. */
@@ -155,14 +159,14 @@ export class Rooms {
   }
 
   #retryLater(cursor: Cursor): void {
-    const connection = this.#connection;
+    const timer = new Timer();
+    this.#retries.add(timer);
     cursor.isBusy = true;
-    const retry = () => {
-      if (connection !== this.#connection) return;
+    timer.set(backoff(cursor.tries, this.#backoff), () => {
+      this.#retries.delete(timer);
       cursor.isBusy = false;
-      this.#flushSoon();
-    };
-    setTimeout(retry, backoff(cursor.tries, this.#backoff));
+      this.#flush();
+    });
     cursor.tries += 1;
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'socket.io-client';
+import { callApp } from '../app-call.ts';
 import { FanfareError, unavailable } from '../error.ts';
 import { type BackoffOptions, backoff } from './backoff.ts';
 import { Timer } from './timer.ts';
@@ -184,7 +185,7 @@ export class Connection {
     if (this.state.status === 'closed') return;
     if (this.#socket.active) {
       // Something on the way swallows WebSockets and does not even refuse them.
-      if (error.message === 'timeout') this.#socket.io.opts.transports?.reverse();
+      if (error.message === 'timeout') this.#preferOtherTransport();
       this.#retry(unavailable(`No connection: ${error.message}`, error));
       return;
     }
@@ -196,8 +197,13 @@ export class Connection {
     else this.close(refusal);
   }
 
+  #preferOtherTransport(): void {
+    const { opts } = this.#socket.io;
+    if (opts.transports !== undefined) opts.transports = opts.transports.slice().reverse();
+  }
+
   #set(state: ConnectionState): void {
     this.state = state;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) callApp(listener);
   }
 }

@@ -3,6 +3,8 @@ export type TokenProvider = string | (() => string | Promise<string>);
 
 /** No token is used in the last moments of its life: it could expire on its way. */
 const SAFETY_MS = 5000;
+/** Shortest time between two tokens, for a provider that gives the same one until it expires. */
+const MIN_REFRESH_MS = 1000;
 /** The largest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -23,7 +25,8 @@ export const refreshDelay = (token: string, now = Date.now()): number | undefine
   const expiry = expiryOf(token);
   // By this clock it has expired already: the clock is wrong, and `session:expiring` will tell.
   if (expiry === undefined || expiry <= now) return undefined;
-  return Math.min((expiry - now) * (0.75 + Math.random() * 0.15), MAX_TIMER_MS);
+  const delay = (expiry - now) * (0.75 + Math.random() * 0.15);
+  return Math.min(Math.max(delay, MIN_REFRESH_MS), MAX_TIMER_MS);
 };
 
 /** Keeps the last token for as long as it is good, so that a reconnect costs the app's backend nothing. */
