@@ -75,14 +75,15 @@ describe('the token of a session', () => {
     const heard = nothingHeard();
     const { handlers, onReset } = keepIn(heard);
     await listener.client.join(room, handlers, { onReset }).joined();
+    const names = () => listener.asked.map(({ name }) => name);
     let told = 0;
-    while (asked < 2) {
+    while (!names().includes('token:refresh')) {
       told += 1;
       await publisher.client.publish(room, 'test:told', told);
     }
     await publisher.client.publish(room, 'test:told', told + 1);
     await eventually(() => expect(heard.told).toEqual(range(1, told + 1)));
-    expect(listener.asked.map(({ name }) => name)).toContain('token:refresh');
+    expect(asked).toBe(2);
     expect(heard.resets).toEqual([]);
     await listener.connected();
   });
@@ -165,10 +166,8 @@ describe('a gateway that is going away', () => {
     const heard = nothingHeard();
     const { handlers, onReset } = keepIn(heard);
     await listener.client.join(room, handlers, { onReset }).joined();
-    await listener.client.publish(room, 'test:told', 1);
-    await eventually(() => expect(heard.told).toEqual([1]));
     const node = stack.nodes.find(({ id }) => id === listener.node);
-    const publishing = range(2, 100).map((n) => listener.client.publish(room, 'test:told', n));
+    const publishing = range(1, 100).map((n) => listener.client.publish(room, 'test:told', n));
     node?.process.kill('SIGTERM');
     const more = range(101, 200).map((n) => listener.client.publish(room, 'test:told', n));
     await Promise.all([...publishing, ...more]);

@@ -96,6 +96,19 @@ describe('a client of a cluster of two nodes', () => {
     expect(handle.position?.offset).toBe(7);
   });
 
+  it('that joined before anything was published gets the first events too when it was away (G2)', async () => {
+    using listener = openSession(stack);
+    using publisher = openSession(stack);
+    const room = newRoom();
+    const { told, resets, handle } = await listen(listener, room);
+    expect(handle.position).toEqual({ epoch: '', offset: 0 });
+    listener.client.close();
+    await publishAll(publisher, room, [1, 2, 3]);
+    listener.client.connect();
+    await eventually(() => expect(told).toEqual([1, 2, 3]));
+    expect(resets).toEqual([]);
+  });
+
   it('is told that it cannot have what it missed when the log is shorter than its absence', async () => {
     using listener = openSession(stack);
     using publisher = openSession(stack);
