@@ -45,6 +45,8 @@ const lineOf = (schema: Schema): string => {
 const fieldOf =
   ({ required }: Schema) =>
   ([name, field]: [string, Schema]): string => {
+    // The fields of `meta` have a table of their own.
+    if (name === 'meta') return name;
     const line = lineOf(field);
     return `${name}${required?.includes(name) ? '' : '?'}${line === 'string' ? '' : `: ${line}`}`;
   };

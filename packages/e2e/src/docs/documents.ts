@@ -7,6 +7,7 @@ import { eventsTable, publishTable } from './contract-tables.ts';
 import { errorsTable } from './errors-table.ts';
 import { importsTable } from './imports-table.ts';
 import { apiMetricsTable, gatewayMetricsTable } from './metrics-tables.ts';
+import { routesTable } from './routes-table.ts';
 import { settingsTable } from './settings-table.ts';
 
 export const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -35,6 +36,7 @@ export async function generateBlocks(): Promise<Readonly<Record<string, string>>
     errors: errorsTable(),
     events: eventsTable(),
     'publish-request': publishTable(),
+    routes: await routesTable(),
     imports: await importsTable(ROOT),
     'gateway-metrics': await gatewayMetricsTable(),
     'api-metrics': await apiMetricsTable(),

@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { code, table } from './markdown.ts';
 
-/** A setting as a row: the default as it is written in the environment. */
+/** As it is written in the environment; what is not written as it is kept stands in the description. */
+const written = (value: unknown): string => {
+  const parts: unknown[] = Array.isArray(value) ? value : [value];
+  return parts.some((part) => typeof part === 'object') ? '' : parts.join(',');
+};
+
+/** A setting as a row. */
 const row = (name: string, field: z.ZodType): string[] => {
   const { description = '', secret } = field.meta() ?? {};
-  const fallback = field instanceof z.ZodDefault ? String(field.def.defaultValue) : '';
+  const fallback = field instanceof z.ZodDefault ? written(field.def.defaultValue) : '';
   const isRequired = !(field instanceof z.ZodDefault || field instanceof z.ZodOptional);
   return [
     `${code(name)}${secret === true ? `, or ${code(`${name}_FILE`)}` : ''}`,

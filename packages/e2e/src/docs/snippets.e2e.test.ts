@@ -3,10 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { loadGatewayConfig } from '@fanfare/gateway/config';
 import { createGateway } from '@fanfare/gateway/gateway';
 import { startStack } from '@fanfare/local';
-import { tokenClaims } from '@fanfare/protocol';
+import { clusterResponse, tokenClaims } from '@fanfare/protocol';
 import { eventually, ManagedProcess, nextEvent } from '@fanfare/testing';
 import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
@@ -65,6 +66,69 @@ test('README.md: its page, in a browser, hears what its curl line publishes', as
   expect(JSON.parse(curl.output)).toMatchObject({ results: [{ room: 'public:lobby' }] });
   await eventually(() => expect(said).toEqual(['joined', 'public:lobby Hello from a backend']));
   expect(opened.errors).toEqual([]);
+});
+
+test('docs/protocol.md: a stock client that joins as it is shown misses and doubles nothing when its node dies', async () => {
+  await using stack = await startStack({ nodes: 3 });
+  const program = (await snippet('docs/protocol.md', 'js', 'const positions'))
+    .replaceAll('http://localhost:8080', stack.url)
+    .replaceAll('TOKEN', stack.token);
+  const api = (method: string, path: string, body?: unknown) =>
+    fetch(`${stack.url}/v1/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${stack.apiKey}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  const publish = async (data: number) => {
+    const answer = await api('POST', 'publish', { room: 'project:42', event: 'task:created', data });
+    expect(answer.status).toBe(200);
+  };
+
+  await publish(1);
+  await using client = await ManagedProcess.start({
+    command: process.execPath,
+    args: ['--input-type=module', '-e', program],
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    name: 'client',
+  });
+  const knock = 'task:created 2';
+  const heard = () => client.output.split('\n').filter((line) => line !== '' && line !== knock);
+  await eventually(async () => {
+    await publish(2);
+    expect(client.output).toContain(knock);
+  });
+  /** Kills the node that the client is on, and holds the client up meanwhile. */
+  const whileAway = async (act: () => Promise<unknown>) => {
+    const node = await eventually(async () => {
+      const { nodes } = clusterResponse.parse(await (await api('GET', 'cluster')).json());
+      const ids = nodes.filter(({ connections }) => connections > 0).map((report) => report.node);
+      const found = stack.nodes.find((one) => one.process.isRunning && ids.includes(one.id));
+      if (found === undefined) throw new Error('no living node has told of the client yet');
+      return found;
+    });
+    client.kill('SIGSTOP');
+    node.process.kill('SIGKILL');
+    await node.process.exited;
+    await act();
+    client.kill('SIGCONT');
+  };
+
+  await whileAway(async () => {
+    for (const data of [3, 4]) await publish(data);
+  });
+  const slow = { timeoutMs: 10_000 };
+  await eventually(() => expect(heard()).toEqual(['task:created 3', 'task:created 4']), slow);
+  await publish(5);
+  await eventually(() => expect(heard().at(-1)).toBe('task:created 5'));
+
+  await whileAway(async () => {
+    await publish(6);
+    expect((await api('DELETE', 'rooms/project:42/history')).status).toBe(200);
+  });
+  await eventually(() => expect(heard().at(-1)).toBe('fetch anew: project:42'), slow);
+  await publish(7);
+  const told = ['task:created 3', 'task:created 4', 'task:created 5', 'fetch anew: project:42'];
+  await eventually(() => expect(heard()).toEqual([...told, 'task:created 7']));
 });
 
 test("docs/protocol.md: a team's handlers run as they are shown, on every node", async () => {
