@@ -6,6 +6,7 @@ import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { Bus } from '../bus.ts';
 import type { EventLog, Position } from '../event-log/event-log.ts';
 import { type JoinRequest, type PreparedJoin, RoomFeed } from '../event-log/feed.ts';
+import { createGate } from '../event-log/gate.ts';
 import { LOG_UID, type LoggedEvent, readLogged } from '../event-log/wire.ts';
 import { keys } from '../keys.ts';
 import { type BusTarget, readBroadcast } from './bus-messages.ts';
@@ -53,6 +54,9 @@ const HEARD_IDS = 256;
 
 const POSITION_CHECK_MS = 30_000;
 
+/** Reads of the log under way at once. */
+const READS = 8;
+
 const EVENT_PACKET = 2;
 const NOBODY_EXCEPTED: ReadonlySet<string> = new Set();
 
@@ -65,6 +69,7 @@ export class RoomAdapter extends Adapter {
   readonly #namespace: Namespace;
   readonly #options: RoomAdapterOptions;
   readonly #interests = new Map<string, Interest>();
+  readonly #reads = createGate(READS);
   readonly #heard = new WeakMap<Socket, Set<string>>();
   readonly #queries: ClusterQueries;
   readonly #positionCheck: NodeJS.Timeout;
@@ -199,7 +204,7 @@ export class RoomAdapter extends Adapter {
       log === undefined || !isRoomName(room)
         ? undefined
         : new RoomFeed({
-            log,
+            log: { sync: (...query) => this.#reads.run(() => log.sync(...query)) },
             place,
             sink: {
               deliver: (event) => this.#tellLogged(room, event),

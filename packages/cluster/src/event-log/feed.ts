@@ -39,7 +39,7 @@ const RETRY_MS = 300;
  * so whatever a subscription misses is read from there, and what arrives meanwhile needs no buffer.
  */
 export class RoomFeed {
-  readonly #log: EventLog;
+  readonly #log: Pick<EventLog, 'sync'>;
   readonly #place: { namespace: string; room: string };
   readonly #sink: FeedSink;
   #epoch = '';
@@ -60,7 +60,11 @@ export class RoomFeed {
   readonly #pages = new Map<string, Promise<LogPage>>();
   #closed = false;
 
-  constructor(options: { log: EventLog; place: { namespace: string; room: string }; sink: FeedSink }) {
+  constructor(options: {
+    log: Pick<EventLog, 'sync'>;
+    place: { namespace: string; room: string };
+    sink: FeedSink;
+  }) {
     this.#log = options.log;
     this.#place = options.place;
     this.#sink = options.sink;
