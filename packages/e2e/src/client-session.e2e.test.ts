@@ -88,6 +88,28 @@ describe('the token of a session', () => {
     await listener.connected();
   });
 
+  it('is offered to the gateway, and opens the rooms again that the last one had closed', async () => {
+    using listener = openSession(stack, { token: () => stack.issueToken({}) });
+    const room = newRoom();
+    const heard = nothingHeard();
+    const { handlers, onReset } = keepIn(heard);
+    const handle = listener.client.join(room, handlers, { onReset });
+    await handle.joined();
+    const { socket } = listener.client;
+    const session = socket.id;
+    await socket.emitWithAck('test:take-tokens');
+    await socket.emitWithAck('room:leave', { room });
+    await socket.emitWithAck('test:tell', [['room:left', { room, reason: 'token_expired' }]]);
+    expect(handle).toMatchObject({ state: 'left', error: { message: 'token_expired' } });
+    await listener.client.publish(room, 'test:told', 1);
+
+    await socket.emitWithAck('test:tell', [['session:expiring', { inMs: 25_000 }]]);
+    await eventually(() => expect(heard.told).toEqual([1]));
+    expect(handle.state).toBe('joined');
+    expect(socket.id).toBe(session);
+    expect(heard.resets).toEqual([]);
+  });
+
   it('is asked for again when a gateway says that it has expired', async () => {
     const given = [inSeconds(-10), inSeconds(3600)];
     const tokens: number[] = [];

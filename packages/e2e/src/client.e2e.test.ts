@@ -109,6 +109,24 @@ describe('a client of a cluster of two nodes', () => {
     expect(resets).toEqual([]);
   });
 
+  it('asks ever more seldom where asking does not help', async () => {
+    using listener = openSession(stack);
+    using publisher = openSession(stack);
+    const room = newRoom();
+    const { told, handle } = await listen(listener, room);
+    await publishAll(publisher, room, [1]);
+    await eventually(() => expect(told).toEqual([1]));
+    const { socket } = listener.client;
+    const meta = { room, id: 'x', at: 1, epoch: handle.position?.epoch };
+    for (const offset of range(100, 200)) {
+      await socket.emitWithAck('test:tell', [['test:told', 0, { ...meta, offset }]]);
+    }
+    expect(joinsOf(listener).length).toBeLessThan(6);
+    await publishAll(publisher, room, [2]);
+    await eventually(() => expect(told).toEqual([1, 2]));
+    await handle.joined();
+  });
+
   it('is told that it cannot have what it missed when the log is shorter than its absence', async () => {
     using listener = openSession(stack);
     using publisher = openSession(stack);

@@ -1,8 +1,12 @@
-/** Lets a test make its gateway say anything to one socket, and answers with what a stock server would need to be asked. */
+/** Lets a test make its gateway say anything to one socket, and do what no client could make it do. */
 export default function install(io) {
   io.on('connection', (socket) => {
     socket.on('test:tell', (messages, ack) => {
       for (const [event, ...args] of messages) socket.emit(event, ...args);
+      ack();
+    });
+    socket.on('test:take-tokens', (ack) => {
+      socket.on('token:refresh', (_payload, answer) => answer({ ok: true, data: { expiresAt: 0 } }));
       ack();
     });
     socket.on('test:rooms', (ack) => ack([...socket.rooms]));
