@@ -11,9 +11,9 @@ import {
   type RoomHandlers,
 } from './rooms/handle.ts';
 import { Rooms } from './rooms/rooms.ts';
-import { type BackoffOptions, backoff, wait } from './session/backoff.ts';
 import { Connection, type ConnectionState } from './session/connection.ts';
 import { tendSession } from './session/session.ts';
+import { type BackoffOptions, backoff, wait } from './session/timing.ts';
 import { type TokenProvider, TokenSource } from './session/token.ts';
 
 export interface ClientOptions {

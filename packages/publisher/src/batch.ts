@@ -1,5 +1,7 @@
-import { type BatchResult, LIMITS } from '@fanfare/protocol';
+import { type BatchResult, batchResponse, batchResult, LIMITS } from '@fanfare/protocol';
+import { z } from 'zod';
 import type { PublishFailure } from './error.ts';
+import { type Api, type Deadline, pause } from './http.ts';
 
 /** A command of `publishMany` on its way. */
 export interface Command {
@@ -15,7 +17,7 @@ export interface Command {
 const BATCH_BYTES = 1_000_000;
 
 /** The commands of one request after the other, in order. */
-export const batchesOf = (commands: readonly Command[]): Command[][] => {
+const batchesOf = (commands: readonly Command[]): Command[][] => {
   const batches: Command[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const command of commands) {
@@ -37,16 +39,16 @@ const errorsOf = (result: BatchResult): { code: string; message: string; retryab
     ? [result.error]
     : result.results.flatMap((room) => ('error' in room ? [room.error] : []));
 
-export const isDone = ({ result }: Command): boolean => errorsOf(result).length === 0;
+const isDone = ({ result }: Command): boolean => errorsOf(result).length === 0;
 
 /** Whether another try could mend it and could double nothing. */
-export const mayRetry = ({ result, isEphemeral }: Command): boolean => {
+const mayRetry = ({ result, isEphemeral }: Command): boolean => {
   const errors = errorsOf(result);
   return !isEphemeral && errors.some(({ retryable }) => retryable);
 };
 
 /** What is said of commands that did not all succeed: an error that a retry can mend before any other. */
-export const failureOfCommands = (commands: readonly Command[], last?: PublishFailure): PublishFailure => {
+const failureOf = (commands: readonly Command[], last: PublishFailure | undefined): PublishFailure => {
   const failed = commands.filter((command) => !isDone(command));
   const errors = failed.flatMap(({ result }) => errorsOf(result));
   const first = errors.find(({ retryable }) => retryable) ?? errors[0];
@@ -58,4 +60,43 @@ export const failureOfCommands = (commands: readonly Command[], last?: PublishFa
     results: commands.map(({ result }) => result),
     cause: last?.cause,
   };
+};
+
+const batchResults = z.array(batchResult);
+const NO_RESULT = { code: 'internal', message: 'The api did not answer for it', retryable: false };
+
+/** Sends commands until none is left that another try could mend. */
+const settle = async (
+  api: Api,
+  commands: readonly Command[],
+  deadline: Deadline,
+): Promise<PublishFailure | undefined> => {
+  let left = commands;
+  for (let tries = 1; ; tries += 1) {
+    const body = `{"commands":[${left.map(({ json }) => json).join()}]}`;
+    const outcome = await api.try({ method: 'POST', path: '/v1/batch', body }, batchResponse, deadline);
+    const failure = 'failure' in outcome ? outcome.failure : undefined;
+    const told = batchResults.safeParse('answer' in outcome ? outcome.answer.results : failure?.results).data;
+    const { code, message, retryable } = failure ?? NO_RESULT;
+    for (const [i, command] of left.entries()) {
+      command.result = told?.[i] ?? { error: { code, message, retryable } };
+    }
+    left = left.filter(mayRetry);
+    if (failure === undefined || left.length === 0) return failure;
+    if (!(await pause(tries, failure, deadline))) return failure;
+  }
+};
+
+/** Publishes all of them, as many a request as one may hold; resolves with why some were not. */
+export const publishAll = async (
+  api: Api,
+  commands: readonly Command[],
+  deadline: Deadline,
+): Promise<PublishFailure | undefined> => {
+  let last: PublishFailure | undefined;
+  for (const batch of batchesOf(commands)) {
+    if (performance.now() >= deadline.at) break;
+    last = (await settle(api, batch, deadline)) ?? last;
+  }
+  return commands.every(isDone) ? undefined : failureOf(commands, last);
 };

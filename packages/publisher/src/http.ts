@@ -59,35 +59,64 @@ const failureOf = (response: Response, text: string): PublishFailure => {
   };
 };
 
-/** One try. A body is always read to its end, or the connection could not be used again. */
-export const send = async <Answer>(
-  target: { url: string; apiKey: string; timeoutMs: number },
-  request: HttpRequest,
-  options: { schema: z.ZodType<Answer>; signal: AbortSignal | undefined },
-): Promise<HttpOutcome<Answer>> => {
-  const { method, path, body } = request;
-  const late = AbortSignal.timeout(target.timeoutMs);
-  try {
-    const response = await fetch(target.url + path, {
-      method,
-      headers: { authorization: `Bearer ${target.apiKey}`, 'content-type': 'application/json' },
-      // A followed redirect would turn a POST into a GET.
-      redirect: 'manual',
-      signal: options.signal === undefined ? late : AbortSignal.any([options.signal, late]),
-      ...(body !== undefined && { body }),
-    });
-    const text = await response.text();
-    if (!response.ok) return { failure: failureOf(response, text) };
-    const answer = options.schema.safeParse(readJson(text));
-    if (answer.success) return { answer: answer.data };
-    const message = 'The answer is not that of a Fanfare api: check the url';
-    return { failure: { code: 'internal', message, retryable: false, status: response.status } };
-  } catch (cause) {
-    options.signal?.throwIfAborted();
-    const message = late.aborted ? `No answer within ${target.timeoutMs} ms` : 'The api cannot be reached';
-    return { failure: { code: 'unavailable', message, retryable: true, cause } };
+/** The api at one address, as one of its keys may use it. */
+export class Api {
+  readonly #url: string;
+  readonly #apiKey: string;
+  readonly #tryTimeoutMs: number;
+
+  constructor(options: { url: string; apiKey: string; tryTimeoutMs: number }) {
+    this.#url = new URL(options.url).href.replace(/\/+$/, '');
+    this.#apiKey = options.apiKey;
+    this.#tryTimeoutMs = options.tryTimeoutMs;
   }
-};
+
+  /** Until it is answered, refused for good, or too late; `isOnce` for what a second try could double. */
+  async ask<Answer>(
+    request: HttpRequest,
+    schema: z.ZodType<Answer>,
+    options: { deadline: Deadline; isOnce?: boolean },
+  ): Promise<HttpOutcome<Answer>> {
+    const { deadline, isOnce = false } = options;
+    for (let tries = 1; ; tries += 1) {
+      const outcome = await this.try(request, schema, deadline);
+      if ('answer' in outcome || !outcome.failure.retryable || isOnce) return outcome;
+      if (!(await pause(tries, outcome.failure, deadline))) return outcome;
+    }
+  }
+
+  /** One try. A body is always read to its end, or the connection could not be used again. */
+  async try<Answer>(
+    request: HttpRequest,
+    schema: z.ZodType<Answer>,
+    { at, signal }: Deadline,
+  ): Promise<HttpOutcome<Answer>> {
+    signal?.throwIfAborted();
+    const timeoutMs = Math.min(this.#tryTimeoutMs, Math.max(1, Math.ceil(at - performance.now())));
+    const late = AbortSignal.timeout(timeoutMs);
+    try {
+      const { method, path, body } = request;
+      const response = await fetch(this.#url + path, {
+        method,
+        headers: { authorization: `Bearer ${this.#apiKey}`, 'content-type': 'application/json' },
+        // A followed redirect would turn a POST into a GET.
+        redirect: 'manual',
+        signal: signal === undefined ? late : AbortSignal.any([signal, late]),
+        ...(body !== undefined && { body }),
+      });
+      const text = await response.text();
+      if (!response.ok) return { failure: failureOf(response, text) };
+      const answer = schema.safeParse(readJson(text));
+      if (answer.success) return { answer: answer.data };
+      const message = 'The answer is not that of a Fanfare api: check the url';
+      return { failure: { code: 'internal', message, retryable: false, status: response.status } };
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const message = late.aborted ? `No answer within ${timeoutMs} ms` : 'The api cannot be reached';
+      return { failure: { code: 'unavailable', message, retryable: true, cause } };
+    }
+  }
+}
 
 /** Waits before try `attempt` (from 1), longer each time and never in step with others; false when there is no time for it. */
 export const pause = async (

@@ -289,7 +289,7 @@ describe('the history of a room', () => {
     expect(await api.publisher({ namespace: '/chat' }).history('project:1', query)).toEqual(history);
     expect(api.received.at(-1)).toMatchObject({
       method: 'GET',
-      path: '/v1/rooms/project%3A1/history?since=4&epoch=e1&limit=10&direction=forward&namespace=%2Fchat',
+      path: '/v1/rooms/project%3A1/history?since=4&epoch=e1&namespace=%2Fchat&limit=10&direction=forward',
     });
   });
 });

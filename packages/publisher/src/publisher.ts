@@ -1,15 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import {
-  batchResponse,
-  batchResult,
-  type HistoryResponse,
-  historyResponse,
-  publishResponse,
-} from '@fanfare/protocol';
-import { z } from 'zod';
-import { batchesOf, type Command, failureOfCommands, isDone, mayRetry } from './batch.ts';
-import { PublishError, type PublishFailure } from './error.ts';
-import { type Deadline, type HttpOutcome, type HttpRequest, pause, send } from './http.ts';
+import { type HistoryResponse, historyResponse, publishResponse } from '@fanfare/protocol';
+import { type Command, publishAll } from './batch.ts';
+import { PublishError } from './error.ts';
+import { Api, type Deadline } from './http.ts';
 import type { EventMap, Publication, PublishedRoom, ToRoom, ToRooms } from './publication.ts';
 
 export interface PublisherOptions {
@@ -61,58 +54,37 @@ export interface Publisher<Events extends object = EventMap> {
 const TIMEOUT_MS = 10_000;
 const TRY_TIMEOUT_MS = 3000;
 
-const batchResults = z.array(batchResult);
+/** A publication on its way; throws for what cannot be sent. */
+const toCommand = (publication: Publication, namespace: string | undefined): Command => {
+  const id = publication.id ?? randomUUID();
+  try {
+    const json = JSON.stringify({ ...(namespace !== undefined && { namespace }), ...publication, id });
+    const error = { code: 'unavailable', message: 'There was no time left for it', retryable: true };
+    return { id, json, isEphemeral: publication.ephemeral === true, result: { error } };
+  } catch (cause) {
+    const message = '"data" cannot be written as JSON';
+    throw new PublishError({ code: 'invalid_payload', message, retryable: false, cause }, [id]);
+  }
+};
+
+const historyPath = (room: string, { since, ...query }: HistoryQuery): string => {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries({ since: since?.offset, epoch: since?.epoch, ...query })) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return `/v1/rooms/${encodeURIComponent(room)}/history?${parameters}`;
+};
 
 /** Opens a publisher; `Events` are the app's own events, name → data. */
 export function createPublisher<Events extends object = EventMap>(
   options: PublisherOptions,
 ): Publisher<Events> {
-  const { apiKey, timeoutMs = TIMEOUT_MS, tryTimeoutMs = TRY_TIMEOUT_MS } = options;
-  const url = new URL(options.url).href.replace(/\/+$/, '');
-
+  const { timeoutMs = TIMEOUT_MS, tryTimeoutMs = TRY_TIMEOUT_MS, namespace } = options;
+  const api = new Api({ ...options, tryTimeoutMs });
   const deadlineOf = (call: CallOptions): Deadline => ({
     at: performance.now() + (call.timeoutMs ?? timeoutMs),
     signal: call.signal,
   });
-
-  const attempt = <Answer>(
-    request: HttpRequest,
-    schema: z.ZodType<Answer>,
-    deadline: Deadline,
-  ): Promise<HttpOutcome<Answer>> => {
-    deadline.signal?.throwIfAborted();
-    const leftMs = Math.max(1, Math.ceil(deadline.at - performance.now()));
-    const target = { url, apiKey, timeoutMs: Math.min(tryTimeoutMs, leftMs) };
-    return send(target, request, { schema, signal: deadline.signal });
-  };
-
-  /** Until it is answered, refused for good, or too late. */
-  const insist = async <Answer>(
-    request: HttpRequest,
-    schema: z.ZodType<Answer>,
-    { deadline, ids = [], isOnce = false }: { deadline: Deadline; ids?: readonly string[]; isOnce?: boolean },
-  ): Promise<Answer> => {
-    for (let tries = 1; ; tries += 1) {
-      const outcome = await attempt(request, schema, deadline);
-      if ('answer' in outcome) return outcome.answer;
-      const { failure } = outcome;
-      const goesOn = failure.retryable && !isOnce && (await pause(tries, failure, deadline));
-      if (!goesOn) throw new PublishError(failure, ids);
-    }
-  };
-
-  const toCommand = (publication: Publication<Events>): Command => {
-    const id = publication.id ?? randomUUID();
-    const namespace = publication.namespace ?? options.namespace;
-    try {
-      const json = JSON.stringify({ ...publication, id, ...(namespace !== undefined && { namespace }) });
-      const error = { code: 'unavailable', message: 'There was no time left for it', retryable: true };
-      return { id, json, isEphemeral: publication.ephemeral === true, result: { error } };
-    } catch (cause) {
-      const message = '"data" cannot be written as JSON';
-      throw new PublishError({ code: 'invalid_payload', message, retryable: false, cause }, [id]);
-    }
-  };
 
   function publish(publication: ToRoom<Events>, call?: CallOptions): Promise<PublishedRoom>;
   function publish(publication: ToRooms<Events>, call?: CallOptions): Promise<PublishedRoom[]>;
@@ -120,62 +92,32 @@ export function createPublisher<Events extends object = EventMap>(
     publication: Publication<Events>,
     call: CallOptions = {},
   ): Promise<PublishedRoom | PublishedRoom[]> {
-    const { id, json, isEphemeral } = toCommand(publication);
+    const { id, json, isEphemeral } = toCommand(publication, namespace);
     const request = { method: 'POST', path: '/v1/publish', body: json } as const;
-    const way = { deadline: deadlineOf(call), ids: [id], isOnce: isEphemeral };
-    const { results } = await insist(request, publishResponse, way);
+    const way = { deadline: deadlineOf(call), isOnce: isEphemeral };
+    const outcome = await api.ask(request, publishResponse, way);
+    if ('failure' in outcome) throw new PublishError(outcome.failure, [id]);
+    const { results } = outcome.answer;
     const [first] = results;
     return publication.rooms === undefined && first !== undefined ? first : results;
   }
-
-  /** Sends commands until none is left that another try could mend. */
-  const settle = async (
-    commands: readonly Command[],
-    deadline: Deadline,
-  ): Promise<PublishFailure | undefined> => {
-    let left = commands;
-    for (let tries = 1; ; tries += 1) {
-      const body = `{"commands":[${left.map(({ json }) => json).join()}]}`;
-      const outcome = await attempt({ method: 'POST', path: '/v1/batch', body }, batchResponse, deadline);
-      const failure = 'failure' in outcome ? outcome.failure : undefined;
-      const told = batchResults.safeParse(
-        'answer' in outcome ? outcome.answer.results : failure?.results,
-      ).data;
-      const error = failure ?? { code: 'internal', message: 'There is no result for it', retryable: false };
-      for (const [i, command] of left.entries()) {
-        const { code, message, retryable } = error;
-        command.result = told?.[i] ?? { error: { code, message, retryable } };
-      }
-      left = left.filter(mayRetry);
-      if (failure === undefined || left.length === 0) return failure;
-      if (!(await pause(tries, failure, deadline))) return failure;
-    }
-  };
 
   return {
     publish,
     publishMany: async (publications, call = {}) => {
       const deadline = deadlineOf(call);
-      const commands = publications.map(toCommand);
-      let failure: PublishFailure | undefined;
-      for (const batch of batchesOf(commands)) {
-        if (performance.now() >= deadline.at) break;
-        failure = (await settle(batch, deadline)) ?? failure;
-      }
-      if (!commands.every(isDone)) {
-        const ids = commands.map(({ id }) => id);
-        throw new PublishError(failureOfCommands(commands, failure), ids);
-      }
+      const commands = publications.map((publication) => toCommand(publication, namespace));
+      const failure = await publishAll(api, commands, deadline);
+      const ids = commands.map(({ id }) => id);
+      if (failure !== undefined) throw new PublishError(failure, ids);
       return commands.map(({ result }) => publishResponse.parse(result).results);
     },
-    history: async (room, { since, namespace = options.namespace, limit, direction } = {}, call = {}) => {
-      const query = new URLSearchParams();
-      const given = { since: since?.offset, epoch: since?.epoch, limit, direction, namespace };
-      for (const [name, value] of Object.entries(given)) {
-        if (value !== undefined) query.set(name, String(value));
-      }
-      const path = `/v1/rooms/${encodeURIComponent(room)}/history?${query}`;
-      return insist({ method: 'GET', path }, historyResponse, { deadline: deadlineOf(call) });
+    history: async (room, query = {}, call = {}) => {
+      const path = historyPath(room, { ...(namespace !== undefined && { namespace }), ...query });
+      const deadline = deadlineOf(call);
+      const outcome = await api.ask({ method: 'GET', path }, historyResponse, { deadline });
+      if ('failure' in outcome) throw new PublishError(outcome.failure);
+      return outcome.answer;
     },
   };
 }

@@ -1,5 +1,4 @@
 import type { RoomEvent } from '@fanfare/protocol';
-import { callApp } from '../app-call.ts';
 import {
   type JoinAnswer,
   type JoinRequest,
@@ -8,7 +7,7 @@ import {
   type RoomNotice,
   type RoomReset,
 } from '../contract.ts';
-import { FanfareError } from '../error.ts';
+import { callApp, FanfareError } from '../error.ts';
 
 /** `joining` whenever what the room tells is not being heard, but will be; `refused` and `left` until the next connection or token. */
 export type RoomState = 'joining' | 'joined' | 'refused' | 'left';

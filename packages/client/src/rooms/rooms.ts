@@ -11,8 +11,7 @@ import {
   ROOMS_PER_REQUEST,
 } from '../contract.ts';
 import { FanfareError, unavailable } from '../error.ts';
-import { type BackoffOptions, backoff } from '../session/backoff.ts';
-import { Timer } from '../session/timer.ts';
+import { type BackoffOptions, backoff, Timer } from '../session/timing.ts';
 import type { Cursor } from './cursor.ts';
 
 /** How long a gateway may take to answer a join of 50 rooms with their pasts, in ms. */
@@ -79,6 +78,10 @@ export class Rooms {
 
   #disconnected(): void {
     this.#begin();
+    this.#loseTrack();
+  }
+
+  #loseTrack(): void {
     for (const cursor of this.#all()) {
       cursor.isBusy = false;
       if (cursor.state === 'joined') cursor.lostTrack();
@@ -139,8 +142,10 @@ export class Rooms {
       for (const [i, group] of groups.entries()) {
         count(group.request.room, -1);
         this.#answer(group, answers[i], failure);
+        // A handler has closed the client: what is left will be asked for by the next connection.
+        if (connection !== this.#connection) return this.#loseTrack();
       }
-      this.#flush();
+      return this.#flush();
     });
   }
 

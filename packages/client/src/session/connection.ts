@@ -1,8 +1,6 @@
 import type { Socket } from 'socket.io-client';
-import { callApp } from '../app-call.ts';
-import { FanfareError, unavailable } from '../error.ts';
-import { type BackoffOptions, backoff } from './backoff.ts';
-import { Timer } from './timer.ts';
+import { callApp, FanfareError, unavailable } from '../error.ts';
+import { type BackoffOptions, backoff, Timer } from './timing.ts';
 import type { TokenSource } from './token.ts';
 
 /** `connecting`: a try is under way. `waiting`: for the next try. `closed`: nothing happens until `connect()`. */

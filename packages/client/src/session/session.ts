@@ -2,9 +2,8 @@ import type { Socket } from 'socket.io-client';
 import { request } from '../ask.ts';
 import { readSessionNotice } from '../contract.ts';
 import { FanfareError } from '../error.ts';
-import { type BackoffOptions, backoff } from './backoff.ts';
 import type { Connection } from './connection.ts';
-import { Timer } from './timer.ts';
+import { type BackoffOptions, backoff, Timer } from './timing.ts';
 import { refreshDelay, type TokenSource } from './token.ts';
 
 const REFRESH_TIMEOUT_MS = 5000;

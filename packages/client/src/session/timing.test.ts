@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { backoff } from './backoff.ts';
+import { backoff } from './timing.ts';
 
 const sample = (attempt: number): { min: number; max: number } => {
   const delays = Array.from({ length: 2000 }, () => backoff(attempt));

@@ -15,3 +15,21 @@ export const backoff = (
 ): number => Math.min(maxDelayMs / 1.5, delayMs * 2 ** Math.min(attempt, 30)) * (0.5 + Math.random());
 
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** One delay at a time: a new one takes the place of the old. */
+export class Timer {
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  set(ms: number, run: () => void): void {
+    this.clear();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      run();
+    }, ms);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
