@@ -228,13 +228,27 @@ const test = async (args) => {
   return { args: [turbo, 'run', ...CHECKS, ...output, ...args], env };
 };
 
-const bench = async (args) => {
+/** A program of the repository that needs Redis and nginx. */
+const program = (path) => async (args) => {
   const { missing, env } = await prepareServices(SERVICES);
   if (missing) throw new Stop(missing);
-  return { args: ['--conditions=source', join(ROOT, 'apps/loadgen/src/bench.ts'), ...args], env };
+  return { args: ['--conditions=source', join(ROOT, path), ...args], env };
 };
 
-const COMMANDS = { start, test, bench };
+/** The property test over many more random programs than `npm test` has time for. */
+const long = async (args) => {
+  const vitest = join(MODULES, 'vitest', 'vitest.mjs');
+  const env = { FANOUT_RUNS: machine.FANOUT_RUNS ?? '20000' };
+  return { args: [vitest, 'run', '--project', 'unit', 'packages/fanout', ...args], env };
+};
+
+const COMMANDS = {
+  start,
+  test,
+  bench: program('apps/loadgen/src/bench.ts'),
+  chaos: program('packages/e2e/src/chaos/main.ts'),
+  long,
+};
 
 const main = async ([name, ...args]) => {
   const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined;
