@@ -78,10 +78,13 @@ export class Api {
     options: { deadline: Deadline; isOnce?: boolean },
   ): Promise<HttpOutcome<Answer>> {
     const { deadline, isOnce = false } = options;
+    let told: HttpOutcome<Answer> | undefined;
     for (let tries = 1; ; tries += 1) {
       const outcome = await this.try(request, schema, deadline);
       if ('answer' in outcome || !outcome.failure.retryable || isOnce) return outcome;
-      if (!(await pause(tries, outcome.failure, deadline))) return outcome;
+      // A last try that ran out of time says less than the answer before it.
+      if (outcome.failure.status !== undefined || told === undefined) told = outcome;
+      if (!(await pause(tries, outcome.failure, deadline))) return told;
     }
   }
 
