@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Stack, startStack } from '@fanfare/local';
-import { type Exit, FaultProxy, freePort } from '@fanfare/testing';
+import { type Exit, eventually, FaultProxy, freePort, RedisCluster, RedisSentinel } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 
 const REDIS_CONF = new URL('../../../../deploy/redis/redis.conf', import.meta.url);
@@ -21,7 +21,12 @@ export interface ChaosCluster extends AsyncDisposable {
   /** Asks Redis past every proxy. */
   askRedis<T>(ask: (redis: Redis) => Promise<T>): Promise<T>;
   restartNode(name: string): Promise<void>;
+  /** Kills the Redis that has a room, and resolves once another one has it. Not for a standalone one. */
+  failOver(room: string): Promise<void>;
 }
+
+/** A Redis that outlives the death of one of its servers. */
+type ReplicatedRedis = 'cluster' | 'sentinel';
 
 const redisArguments = async (): Promise<string[]> => {
   const lines = (await readFile(REDIS_CONF, 'utf8')).split('\n');
@@ -32,16 +37,30 @@ const redisArguments = async (): Promise<string[]> => {
   });
 };
 
+const FAILOVER_MS = 30_000;
+
+const startReplicated = async (kind: ReplicatedRedis, starting: AsyncDisposableStack) => {
+  const args = await redisArguments();
+  if (kind === 'cluster') {
+    const cluster = starting.use(await RedisCluster.start({ args }));
+    const ownerOf = (room: string) => cluster.ownerOf(`{socket.io#/#${room}#}:log`);
+    return { url: cluster.url, ownerOf };
+  }
+  const sentinel = starting.use(await RedisSentinel.start({ args }));
+  return { url: sentinel.url, ownerOf: () => sentinel.master() };
+};
+
 export const startCluster = async (options: {
   env?: Readonly<Record<string, string>>;
-  /** Instead of the standalone Redis behind the proxies. */
-  redisUrl?: string;
+  /** Instead of the standalone Redis behind the proxies; there is no proxy in front of it. */
+  redis?: ReplicatedRedis;
 }): Promise<ChaosCluster> => {
   await using starting = new AsyncDisposableStack();
   const port = await freePort();
   const proxyTo = async () => starting.use(await FaultProxy.start({ to: { port } }));
   const proxies = { n1: await proxyTo(), n2: await proxyTo(), n3: await proxyTo(), api: await proxyTo() };
   const isProxied = (name: string): name is keyof typeof proxies => name in proxies;
+  const replicated = options.redis && (await startReplicated(options.redis, starting));
   const exits: { name: string; exit: Exit }[] = [];
   const complaints: string[] = [];
   const { FANFARE_RETENTION } = options.env ?? {};
@@ -52,7 +71,7 @@ export const startCluster = async (options: {
       apiEnv: { FANFARE_RETENTION },
       redis: { port, args: await redisArguments() },
       redisUrlOf: (name) =>
-        options.redisUrl ?? `redis://127.0.0.1:${isProxied(name) ? proxies[name].port : port}`,
+        replicated?.url ?? `redis://127.0.0.1:${isProxied(name) ? proxies[name].port : port}`,
       onExit: (name, exit) => {
         // Killed by a scenario, or drained to its end.
         if (exit.signal !== 'SIGKILL' && exit.code !== 0) exits.push({ name, exit });
@@ -79,6 +98,17 @@ export const startCluster = async (options: {
     },
     restartNode: async (name) => {
       await stack.startNode(name);
+    },
+    failOver: async (room) => {
+      if (replicated === undefined) throw new Error('a standalone Redis has no other server');
+      const owner = await replicated.ownerOf(room);
+      owner.kill('SIGKILL');
+      await owner.process.exited;
+      const assertTakenOver = async () => {
+        const { port: now } = await replicated.ownerOf(room);
+        if (now === owner.port) throw new Error(`${now} still has ${room}`);
+      };
+      await eventually(assertTakenOver, { timeoutMs: FAILOVER_MS });
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

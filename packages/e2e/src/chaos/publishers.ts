@@ -34,7 +34,9 @@ export class Publishers {
   #running = false;
   #serial = 0;
   readonly counts = { accepted: 0, duplicates: 0, retries: 0 };
-  /** What no publisher may be told: a refusal, or a position that another event has. */
+  /** Ids of accepted events whose position was given to another one: Redis has lost them. */
+  readonly overwritten = new Set<string>();
+  /** What no publisher may be told. */
   readonly oddities: string[] = [];
   /** When the last event was accepted, in ms of `performance.now()`. */
   lastAcceptedAt = 0;
@@ -128,7 +130,7 @@ export class Publishers {
     const offsets = epochs.get(epoch) ?? new Map<number, string>();
     epochs.set(epoch, offsets);
     const other = offsets.get(offset);
-    if (other !== undefined) this.oddities.push(`${room} ${offset} is ${other} and ${id}`);
+    if (other !== undefined && other !== id) this.overwritten.add(other);
     offsets.set(offset, id);
     const end = this.#ends.get(room);
     if (end?.epoch !== epoch || end.offset < offset) this.#ends.set(room, { epoch, offset });

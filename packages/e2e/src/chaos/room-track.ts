@@ -96,12 +96,14 @@ export class RoomTrack {
     return position.epoch === end.epoch && position.offset >= end.offset && this.#missing.size === 0;
   }
 
-  /** What went wrong, given what publishers were told. */
-  faults(truth: RoomTruth): Faults {
+  /** What went wrong, given what publishers were told, and which events Redis lost afterwards. */
+  faults(truth: RoomTruth, lostByRedis: ReadonlySet<string> = new Set()): Faults {
     const found = { ...this.#faults };
     for (const [epoch, heard] of this.#heard) {
       const told = truth.get(epoch);
-      for (const [offset, id] of heard) if (id !== '' && told?.get(offset) !== id) found.wrong += 1;
+      for (const [offset, id] of heard) {
+        if (id !== '' && told?.get(offset) !== id && !lostByRedis.has(id)) found.wrong += 1;
+      }
     }
     const { epoch, offset: last } = this.#position ?? { epoch: '', offset: 0 };
     for (const offset of truth.get(epoch)?.keys() ?? []) {

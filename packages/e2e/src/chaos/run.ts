@@ -36,6 +36,8 @@ export interface Scenario {
   load?: Partial<Load>;
   /** Settings of gateways and api. */
   env?: Readonly<Record<string, string>>;
+  /** Instead of a standalone Redis; what it lost in a failover is reported. */
+  redis?: 'cluster' | 'sentinel';
   /** Which members must be told that continuity is lost; default none. */
   resets?: 'none' | 'some' | 'every member';
   /** The one node that members connect to, past nginx; default: nginx chooses. */
@@ -59,7 +61,12 @@ export const runScenario = async (
   const random = createRandom(given.seed);
   const rooms = Array.from({ length: load.rooms }, (_, i) => `chaos:${i}`);
   await using stack = new AsyncDisposableStack();
-  const cluster = stack.use(await startCluster({ ...(scenario.env && { env: scenario.env }) }));
+  const cluster = stack.use(
+    await startCluster({
+      ...(scenario.env && { env: scenario.env }),
+      ...(scenario.redis && { redis: scenario.redis }),
+    }),
+  );
   const latencies: number[] = [];
   const url = cluster.stack.nodes.find(({ id }) => id === scenario.at)?.url ?? cluster.stack.url;
   const members = await openMembers(stack, { cluster, url, load, rooms, latencies });
@@ -106,7 +113,7 @@ export const runScenario = async (
   }
   await publishers.stop();
   note('publishers stopped');
-  const settledMs = await timeUntilWhole(members).catch(() => Number.POSITIVE_INFINITY);
+  const settledMs = await timeUntilWhole(members).catch(() => SETTLE_MS + 1);
   checks.push({ name: 'whole after the last event, ms', value: settledMs, atMost: SETTLE_MS });
   return conclude({ scenario, chaos, load, timeline, checks, latencies, seed: given.seed, began });
 };
@@ -187,7 +194,7 @@ const conclude = (run: {
   let [delivered, resets, untold] = [0, 0, 0];
   for (const member of members) {
     for (const [room, track] of member.tracks) {
-      addFaults(faults, track.faults(publishers.truthOf(room)));
+      addFaults(faults, track.faults(publishers.truthOf(room), publishers.overwritten));
       delivered += track.received;
       resets += track.resets;
       if (track.resets === 0) untold += 1;
@@ -198,6 +205,11 @@ const conclude = (run: {
   const judged = [
     ...Object.entries(faults).map(([name, value]) => ({ name, value, exactly: 0 })),
     { name: 'offsets that no publisher was told of', value: publishers.holes(), exactly: 0 },
+    {
+      name: 'accepted events that Redis lost and gave their offset away',
+      value: publishers.overwritten.size,
+      ...(scenario.redis === undefined && { exactly: 0 }),
+    },
     { name: 'answers outside of the contract', value: oddities.length, exactly: 0 },
     { name: 'joins without an answer', value: sum(({ hungJoins }) => hungJoins), exactly: 0 },
     { name: 'processes that exited', value: cluster.exits.length, exactly: 0 },

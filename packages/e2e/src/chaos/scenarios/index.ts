@@ -8,7 +8,14 @@ import {
   nodesKilled,
   nodesRolled,
 } from './nodes.ts';
-import { redisEmptied, redisKilled, redisStopped, repliesDropped, subscriptionsKilled } from './redis.ts';
+import {
+  redisEmptied,
+  redisFailedOver,
+  redisKilled,
+  redisStopped,
+  repliesDropped,
+  subscriptionsKilled,
+} from './redis.ts';
 import { interestRouting, massReturn } from './rooms.ts';
 
 /** Everything of `npm run test:chaos`, in this order. */
@@ -28,6 +35,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...nodesRolled(200), load: { clients: 2000 } },
   nginxKilled(3),
   redisEmptied,
+  redisFailedOver('cluster'),
+  redisFailedOver('sentinel'),
   interestRouting,
   massReturn({ clients: 2000, missed: 20 }),
 ];

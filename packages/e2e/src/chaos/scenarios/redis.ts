@@ -69,3 +69,15 @@ export const redisEmptied: Scenario = {
     note('redis emptied');
   },
 };
+
+/** The server that has a room dies while its replica is a moment behind at most, and the replica takes over. */
+export const redisFailedOver = (redis: 'cluster' | 'sentinel'): Scenario => ({
+  name: `redis failed over, ${redis}`,
+  redis,
+  resets: 'some',
+  fault: async ({ cluster, random, rooms, note }) => {
+    const room = random.pick(rooms);
+    note(`the redis of ${room} is killed`);
+    await cluster.failOver(room);
+  },
+});
