@@ -113,7 +113,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       totals.connections += 1;
       connected.inc();
       connects.inc();
-      log.info(fields, 'socket connected');
+      log.debug(fields, 'socket connected');
     },
     disconnected: (fields: { socket: string; namespace: string; user: string; reason: string }) => {
       totals.connections -= 1;

@@ -37,11 +37,13 @@ import { createHttpApp } from './http/app.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { registerSignals } from './signals/handlers.ts';
+import { createDispatch } from './socket/dispatch.ts';
 import { closeGradually, refuseNewSessions } from './socket/drain.ts';
 import { guardNamespace } from './socket/guard.ts';
 import { authenticate, createTokenVerifier } from './socket/handshake.ts';
 import { createEdge, type Edge } from './socket/on.ts';
-import { createSocketServer, type GatewayNamespace, userOf } from './socket/server.ts';
+import { createSocketServer, type GatewayNamespace, type GatewaySocket, userOf } from './socket/server.ts';
+import { slim } from './socket/slim.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 
 const VERSION = '0.1.0';
@@ -73,9 +75,14 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const adapter = adapterFor(redis?.adapter, isWorker, { config, events });
   const io = stack.adopt(createSocketServer(http, config, { adapter, events }), (server) => server.close());
   const verify = createTokenVerifier(config.tokenSecret);
-  const edge = createEdge(events);
   const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
-  for (const [name, own] of rooms) openNamespace(io.of(name), { verify, events, edge, rooms: own });
+  const hasTeam = config.handlers !== undefined;
+  const edges = new Map(
+    [...rooms].map(([name, own]) => [
+      name,
+      openNamespace(io.of(name), { verify, events, rooms: own, hasTeam }),
+    ]),
+  );
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
 
   const report = createReporter({ config, incarnation, startedAt, events });
@@ -123,7 +130,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
         {
           perSecond: perSecond / config.workers,
           budgetMs,
-          settled: edge.settled,
+          settled: async (socket) => edges.get(socket.nsp.name)?.settled(socket),
         },
       );
       if (hurried > 0)
@@ -174,19 +181,37 @@ const adapterFor = (
 /** Everything that happens on a namespace: who gets in, what a socket may ask, what is counted. */
 const openNamespace = (
   namespace: GatewayNamespace,
-  deps: { verify: ReturnType<typeof createTokenVerifier>; events: GatewayEvents; edge: Edge; rooms: Rooms },
-): void => {
-  const { verify, events, edge, rooms } = deps;
+  deps: {
+    verify: ReturnType<typeof createTokenVerifier>;
+    events: GatewayEvents;
+    rooms: Rooms;
+    hasTeam: boolean;
+  },
+): Edge => {
+  const { verify, events, rooms, hasTeam } = deps;
+  const edge = createEdge(events);
   authenticate(namespace, verify, events);
-  guardNamespace(namespace, events);
-  namespace.on('connection', (socket) => {
-    const fields = { socket: socket.id, namespace: namespace.name, user: socket.data.user.id };
-    events.connected({ ...fields, transport: socket.conn.transport.name });
-    socket.on('disconnect', (reason) => events.disconnected({ ...fields, reason }));
-    void socket.join(userRoom(socket.data.user.id));
-    registerRooms(socket, { rooms, edge });
-    registerSignals(socket, edge);
+  if (hasTeam) guardNamespace(namespace, events);
+  registerRooms({ rooms, edge });
+  registerSignals(edge);
+  const dispatch = createDispatch({ edge, events, guard: hasTeam });
+  const factsOf = (socket: GatewaySocket) => ({
+    socket: socket.id,
+    namespace: namespace.name,
+    user: socket.data.user.id,
   });
+  function onDisconnect(this: GatewaySocket, reason: string): void {
+    events.disconnected({ ...factsOf(this), reason });
+  }
+  // One function for all sockets: an idle connection pays for what hangs on it.
+  namespace.on('connection', (socket) => {
+    events.connected({ ...factsOf(socket), transport: socket.conn.transport.name });
+    socket.on('disconnect', onDisconnect);
+    dispatch(socket);
+    void socket.join(userRoom(socket.data.user.id));
+    if (!hasTeam) slim(socket);
+  });
+  return edge;
 };
 
 /** What this process says of itself; rates are means since the last report. */

@@ -9,26 +9,24 @@ interface RefusedRoom {
   error: WireError;
 }
 
+interface RoomRequest {
+  room: string;
+  since?: { epoch: string; offset: number } | undefined;
+  replay?: number | undefined;
+}
+
 /** `room:join`, `room:leave` and `room:publish`. */
-export function registerRooms(socket: GatewaySocket, deps: { rooms: Rooms; edge: Edge }): void {
+export function registerRooms(deps: { rooms: Rooms; edge: Edge }): void {
   const { rooms, edge } = deps;
-  const join = async ({
-    room,
-    since,
-    replay,
-  }: {
-    room: string;
-    since?: { epoch: string; offset: number } | undefined;
-    replay?: number | undefined;
-  }) => {
+  const join = async (socket: GatewaySocket, { room, since, replay }: RoomRequest) => {
     authorize(socket, { room, action: 'join' });
     return rooms.join(socket, room, { since, replay: since === undefined ? replay : undefined });
   };
-  edge.on(socket, roomJoin, async (request) => {
-    if (!('rooms' in request)) return join(request);
+  edge.on(roomJoin, async (socket, request) => {
+    if (!('rooms' in request)) return join(socket, request);
     const steps = await Promise.all(
       request.rooms.map((one) =>
-        join(one).then(
+        join(socket, one).then(
           (step) => orRefusal(one.room, step),
           (error: unknown) => () => refuse(one.room, error),
         ),
@@ -36,11 +34,11 @@ export function registerRooms(socket: GatewaySocket, deps: { rooms: Rooms; edge:
     );
     return () => ({ rooms: steps.map((step) => step()) });
   });
-  edge.on(socket, roomLeave, async ({ room }) => {
+  edge.on(roomLeave, async (socket, { room }) => {
     await socket.leave(room);
     return {};
   });
-  edge.on(socket, roomPublish, ({ room, event, data, id }) => {
+  edge.on(roomPublish, (socket, { room, event, data, id }) => {
     authorize(socket, { room, action: 'publish', event });
     return rooms.publish({
       room,

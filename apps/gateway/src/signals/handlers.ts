@@ -1,11 +1,10 @@
 import { roomSignal } from '@fanfare/protocol';
 import type { Edge } from '../socket/on.ts';
 import { authorize, metaOf } from '../socket/permission.ts';
-import type { GatewaySocket } from '../socket/server.ts';
 
 /** `room:signal`: to the other members of the room, never logged. */
-export function registerSignals(socket: GatewaySocket, edge: Edge): void {
-  edge.on(socket, roomSignal, ({ room, event, data }) => {
+export function registerSignals(edge: Edge): void {
+  edge.on(roomSignal, (socket, { room, event, data }) => {
     authorize(socket, { room, action: 'signal', event });
     socket.to(room).emit(event, data, metaOf(socket, room));
     return {};

@@ -3,8 +3,11 @@ import type { GatewayEvents } from '../events.ts';
 import { ackOf } from './on.ts';
 import type { GatewayNamespace, GatewaySocket } from './server.ts';
 
+type Emitter = GatewaySocket | GatewayNamespace;
 type Listener = (...args: unknown[]) => unknown;
-type Fields = { socket?: string; event?: string; namespace: string };
+type Adder = (this: Emitter, event: string, listener: Listener) => Emitter;
+/** Tells of what a listener of an emitter threw. */
+type Report = (emitter: Emitter, failure: { error: AppError; event: string; args: unknown[] }) => void;
 
 /** Events that Socket.IO emits itself; their listeners get no ack. */
 const LIFECYCLE: ReadonlySet<string | symbol> = new Set([
@@ -36,60 +39,64 @@ const METHODS = [
   { method: 'prependOnceListener', adder: 'prependListener', isOnce: true },
 ] as const;
 
-/** Makes every way of adding a listener to this one emitter add a guarded one. */
-const guardEmitter = (
-  emitter: GatewaySocket | GatewayNamespace,
-  report: (error: AppError, event: string, args: unknown[]) => void,
-): void => {
-  const adders: Record<'on' | 'prependListener', (event: string, listener: Listener) => unknown> = {
-    on: emitter.on.bind(emitter),
-    prependListener: emitter.prependListener.bind(emitter),
-  };
-  for (const { method, adder, isOnce } of METHODS) {
-    const add = (event: string, listener: Listener) => {
+/** Every way of adding a listener to an emitter that has these stock methods, so that it adds a guarded one. */
+const guardedMethods = (
+  stock: Record<'on' | 'prependListener', (event: string, listener: Listener) => unknown>,
+  report: Report,
+): Record<string, Adder> => {
+  const methods = METHODS.map(({ method, adder, isOnce }): [string, Adder] => [
+    method,
+    function add(event, listener) {
       const run = (...args: unknown[]) => {
-        if (isOnce) emitter.removeListener(event, listener);
-        return listener(...args);
+        if (isOnce) this.removeListener(event, listener);
+        // An emitter is what `this` is in a listener that is no arrow function.
+        return listener.apply(this, args);
       };
-      const wrapped = guarded(run, (error, args) => report(error, String(event), args));
+      const wrapped = guarded(run, (error, args) => report(this, { error, event: String(event), args }));
       // Node's emitters find a wrapped listener by this property, so `off(event, listener)` works with the original.
-      adders[adder](event, Object.assign(wrapped, { listener }));
-      return emitter;
-    };
-    Object.assign(emitter, { [method]: add });
-  }
+      stock[adder].call(this, event, Object.assign(wrapped, { listener }));
+      return this;
+    },
+  ]);
+  return Object.fromEntries(methods);
 };
 
+/** Tells a client that an event of its own failed, when it asked for an answer. */
+export const refuse = (
+  socket: GatewaySocket,
+  failure: { error: AppError; event: string; args: readonly unknown[] },
+  events: GatewayEvents,
+): void => {
+  const { error, event, args } = failure;
+  events.failed(error, { socket: socket.id, event, namespace: socket.nsp.name });
+  if (!LIFECYCLE.has(event)) ackOf(args)?.({ ok: false, error: error.toWire() });
+};
+
+/** The ways of adding a listener for all sockets of a namespace: a listener that throws or rejects ends no process. */
+export const guardedSocketMethods = (
+  stock: Pick<GatewaySocket, 'on' | 'prependListener'>,
+  events: GatewayEvents,
+): Record<string, Adder> =>
+  guardedMethods(stock, (emitter, failure) => {
+    if ('nsp' in emitter) refuse(emitter, failure, events);
+  });
+
 /**
- * Puts a namespace that a team's own handlers will use behind the same guards as ours: a listener or middleware that
- * throws or rejects ends no process, an ack that was asked for is answered, and an event that nobody takes is refused.
+ * Puts the listeners and middleware that a team adds to a namespace behind the same guards as ours: one that throws or
+ * rejects ends no process.
  */
 export function guardNamespace(namespace: GatewayNamespace, events: GatewayEvents): void {
-  namespace.on('connection', (socket) => guardSocket(socket, events));
-  guardEmitter(namespace, (error, event) => events.failed(error, { event, namespace: namespace.name }));
+  const { on, prependListener } = namespace;
+  const report: Report = (_, { error, event }) => events.failed(error, { event, namespace: namespace.name });
+  Object.assign(namespace, guardedMethods({ on, prependListener }, report));
 
   const use = namespace.use.bind(namespace);
   namespace.use = (middleware) =>
     use((socket, next) => {
-      const refuse = (error: AppError) => {
+      const refuseConnection = (error: AppError) => {
         events.failed(error, { socket: socket.id, namespace: namespace.name });
         next(Object.assign(new Error(error.message), { data: error.toWire() }));
       };
-      guarded(() => middleware(socket, next), refuse)();
+      guarded(() => middleware(socket, next), refuseConnection)();
     });
 }
-
-const guardSocket = (socket: GatewaySocket, events: GatewayEvents): void => {
-  const fields = (event: string): Fields => ({ socket: socket.id, event, namespace: socket.nsp.name });
-  const answer = (error: AppError, event: string, args: readonly unknown[]) => {
-    events.failed(error, fields(event));
-    if (!LIFECYCLE.has(event)) ackOf(args)?.({ ok: false, error: error.toWire() });
-  };
-  guardEmitter(socket, answer);
-  socket.use(([event, ...args], next) => {
-    events.received(event, socket.nsp.name);
-    const isTaken = socket.listenerCount(event) > 0 || socket.listenersAny().length > 0;
-    if (isTaken) next();
-    else answer(new AppError('unknown_event', `No handler takes "${event.slice(0, 128)}"`), event, args);
-  });
-};

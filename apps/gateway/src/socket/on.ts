@@ -22,36 +22,48 @@ const explain = (error: z.ZodError): string => {
 /** A last step that has to happen together with the answer: nothing comes between it and the ack. */
 type LastStep<Data> = () => Data;
 
-/** The one edge between clients and handlers of contract events. */
+type Handle<Payload extends z.ZodType, Data extends z.ZodType> = (
+  socket: GatewaySocket,
+  payload: z.output<Payload>,
+) => z.input<Data> | Promise<z.input<Data> | LastStep<z.input<Data>>>;
+
+/** The one edge between the clients of a namespace and the handlers of contract events. */
 export interface Edge {
   /**
-   * Parses the payload, calls the handler, and answers the ack with its result or with the error it threw. Nothing that
-   * a client sends or a handler throws gets past it.
+   * From now on a payload of this event is parsed, the handler called, and the ack answered with its result or with the
+   * error it threw. Nothing that a client sends or a handler throws gets past it.
    */
   on<Payload extends z.ZodType, Data extends z.ZodType>(
-    socket: GatewaySocket,
     event: EventDefinition<Payload, Data>,
-    handle: (payload: z.output<Payload>) => z.input<Data> | Promise<z.input<Data> | LastStep<z.input<Data>>>,
+    handle: Handle<Payload, Data>,
   ): void;
+  has(event: string): boolean;
+  /** An event that a socket has sent; one without a handler is ignored. */
+  take(socket: GatewaySocket, packet: readonly [event: string, ...args: unknown[]]): void;
   /** Resolves once every event that the socket has sent so far is answered. */
   settled(socket: GatewaySocket): Promise<void>;
 }
 
 export function createEdge(events: GatewayEvents): Edge {
-  /** Handlers under way, by socket. */
-  const running = new WeakMap<GatewaySocket, Set<Promise<void>>>();
+  const takers = new Map<string, (socket: GatewaySocket, args: readonly unknown[]) => Promise<void>>();
+  /** Handlers under way, by socket; an idle socket has no entry. */
+  const running = new Map<GatewaySocket, Set<Promise<void>>>();
   const turns = createTurns();
 
   const answer = async <Payload extends z.ZodType>(
     socket: GatewaySocket,
-    event: { name: string; payload: Payload; handle: (payload: z.output<Payload>) => unknown },
+    event: {
+      name: string;
+      payload: Payload;
+      handle: (socket: GatewaySocket, payload: z.output<Payload>) => unknown;
+    },
     args: readonly unknown[],
   ): Promise<void> => {
     const ack = ackOf(args);
     try {
       const payload = event.payload.safeParse(args[0]);
       if (!payload.success) throw new AppError('invalid_payload', explain(payload.error));
-      const result: unknown = await event.handle(payload.data);
+      const result: unknown = await event.handle(socket, payload.data);
       if (typeof result === 'function') await turns.run(() => ack?.({ ok: true, data: result() }));
       else ack?.({ ok: true, data: result });
       if (ack !== undefined) events.answered();
@@ -63,13 +75,19 @@ export function createEdge(events: GatewayEvents): Edge {
   };
 
   return {
-    on: (socket, { name, payload }, handle) => {
+    on: ({ name, payload }, handle) => {
+      takers.set(name, (socket, args) => answer(socket, { name, payload, handle }, args));
+    },
+    has: (event) => takers.has(event),
+    take: (socket, [event, ...args]) => {
+      const taker = takers.get(event);
+      if (taker === undefined) return;
       const own = running.get(socket) ?? new Set<Promise<void>>();
-      running.set(socket, own);
-      socket.on(name, (...args: unknown[]) => {
-        const work = answer(socket, { name, payload, handle }, args).finally(() => own.delete(work));
-        own.add(work);
+      const work = taker(socket, args).finally(() => {
+        own.delete(work);
+        if (own.size === 0) running.delete(socket);
       });
+      running.set(socket, own.add(work));
     },
     settled: async (socket) => {
       await Promise.all(running.get(socket) ?? []);
