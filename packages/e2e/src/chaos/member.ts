@@ -5,6 +5,7 @@ import { RoomTrack } from './room-track.ts';
 
 /** Name of the events that publishers send and members follow. */
 export const TOLD = 'chaos:told';
+const SIGNALLED = 'chaos:signalled';
 
 const position = z.object({ epoch: z.string(), offset: z.int() });
 const meta = position.extend({ room: z.string(), id: z.string() });
@@ -46,6 +47,8 @@ export class Member implements Disposable {
   hungJoins = 0;
   /** Joins that were told to try again. */
   refusedJoins = 0;
+  /** Numbers of the signals that it heard. */
+  readonly signals = new Set<number>();
   /** Answers that are not of the contract. */
   readonly oddities: string[] = [];
 
@@ -66,6 +69,7 @@ export class Member implements Disposable {
     });
     this.#socket.on('disconnect', () => this.#memberOf.clear());
     this.#socket.on(TOLD, (data: unknown, about: unknown) => this.#hear(data, about));
+    this.#socket.on(SIGNALLED, (data: unknown) => this.signals.add(z.number().parse(data)));
     this.#socket.on('room:skip', (about: unknown) => this.#skip(about));
     this.#socket.on('room:reset', (about: unknown) => this.#reset(about));
   }
@@ -78,6 +82,11 @@ export class Member implements Disposable {
   /** Id of the node that holds its session. */
   get node(): string {
     return this.#socket.io.engine?.id?.slice('12345678901234567890_'.length) ?? '';
+  }
+
+  /** Tells the other members of a room a number that may be lost. */
+  signal(room: string, number: number): void {
+    this.#socket.emit('room:signal', { room, event: SIGNALLED, data: number });
   }
 
   /** Loses its connection without a word and comes back. */

@@ -17,6 +17,7 @@ import {
   subscriptionsKilled,
 } from './redis.ts';
 import { interestRouting, massReturn } from './rooms.ts';
+import { signalsInOutage } from './signals.ts';
 
 /** Everything of `npm run test:chaos`, in this order. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -35,6 +36,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { ...nodesRolled(200), load: { clients: 2000 } },
   nginxKilled(3),
   redisEmptied,
+  signalsInOutage(3),
   redisFailedOver('cluster'),
   redisFailedOver('sentinel'),
   interestRouting,
