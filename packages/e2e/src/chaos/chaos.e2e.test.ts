@@ -7,11 +7,11 @@ const SEED = 1;
 const LOAD: Load = { clients: 60, rooms: 20, roomsPerClient: 2, eventsPerSecond: 50, payloadBytes: 64 };
 
 const SHORT = [
-  redisKilled(1),
-  subscriptionsKilled(5),
-  halfOpenSubscriber(6),
+  redisKilled(0.5),
+  subscriptionsKilled(3),
+  halfOpenSubscriber(5),
   repliesDropped(3),
-  nodeFrozen({ seconds: 8, megabytes: 40, retention: 'small' }),
+  nodeFrozen({ seconds: 5, megabytes: 40, retention: 'small' }),
   nodesKilled(2),
   redisEmptied,
 ];
