@@ -1,4 +1,3 @@
-export { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter';
 export { createLocalAdapter } from './adapter/local-adapter.ts';
 export { type AdapterFactory, type BusObserver, createRedisAdapter } from './adapter/redis-adapter.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
@@ -18,4 +17,4 @@ export {
   type WorkerProgram,
   WorkerStartError,
 } from './workers/pool.ts';
-export { reportStatus, takeConnections } from './workers/worker.ts';
+export { createWorkerAdapter, reportStatus, takeConnections } from './workers/worker.ts';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, type EventMeta, type NodeReport, nodeReport } from '@fanfare/protocol';
-import { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter';
 import { Emitter } from '@socket.io/redis-emitter';
 import { Server } from 'socket.io';
 import { z } from 'zod';
 import { SOCKET_IO_PREFIX } from './keys.ts';
 import { listNodes } from './nodes/registry.ts';
 import type { RedisLink } from './redis.ts';
+import { createWorkerAdapter } from './workers/worker.ts';
 
 /** An ephemeral event for the members of one or several rooms, on whichever nodes they are. */
 export interface Publication {
