@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AdapterFactory,
   connectRedis,
@@ -32,10 +33,13 @@ import { registerRooms } from './rooms/handlers.ts';
 import { registerSignals } from './signals/handlers.ts';
 import { guardNamespace } from './socket/guard.ts';
 import { authenticate, createTokenVerifier } from './socket/handshake.ts';
-import { createSocketServer, type GatewayNamespace } from './socket/server.ts';
+import { createSocketServer, type GatewayNamespace, type GatewayServer } from './socket/server.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 
 const VERSION = '0.1.0';
+
+/** Longest wait for peers to confirm that their connection is closed, and for requests under way. */
+const CLOSE_MS = 2000;
 
 /** A gateway process: a whole node, or one worker of it when a primary forked it. */
 export interface Gateway extends Service {
@@ -61,10 +65,12 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const http = createServer(createHttpApp(config));
   const redis =
     config.redisUrl === undefined ? undefined : stack.use(connectBus(config.redisUrl, config, events));
-  const io = stack.adopt(
-    createSocketServer(http, config, { adapter: adapterFor(redis, isWorker, { config, events }), events }),
-    (server) => server.close(),
-  );
+  const io = createSocketServer(http, config, {
+    adapter: adapterFor(redis, isWorker, { config, events }),
+    events,
+  });
+  const close = closeOnce(io, Math.min(CLOSE_MS, config.shutdownMs / 2));
+  stack.defer(close);
   const verify = createTokenVerifier(config.tokenSecret);
   for (const name of config.namespaces) openNamespace(io.of(name), { verify, events });
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io);
@@ -105,11 +111,20 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
       draining = true;
       log.info('draining');
       // Closes every connection below Socket.IO: clients see a lost transport and come back by themselves.
-      await io.close();
+      await close();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** A peer that is gone confirms no close, and a slow one may never finish its request: neither may hold the process. */
+const closeOnce = (io: GatewayServer, longestMs: number): (() => Promise<void>) => {
+  let closed: Promise<void> | undefined;
+  return () => {
+    closed ??= Promise.race([io.close(), delay(longestMs, undefined, { ref: false })]);
+    return closed;
+  };
+};
 
 const connectBus = (url: string, config: GatewayConfig, events: GatewayEvents): RedisLink =>
   connectRedis({ url, name: `fanfare:${config.node}:${config.worker}`, onChange: events.redisChanged });
