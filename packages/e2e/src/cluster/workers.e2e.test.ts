@@ -1,10 +1,10 @@
 import { type Single, type Stack, startSingle, startStack } from '@fanfare/local';
-import { clusterResponse } from '@fanfare/protocol';
 import { eventually } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Client, openClient } from '../clients/stock-client.ts';
 import { descendantsOf, isAlive } from '../processes.ts';
 import { READY, readinessOf } from './app-process.ts';
-import { type Client, openClient, TOLD } from './client.ts';
+import { publish, readCluster } from './http-api.ts';
 import { scrape, total } from './metrics.ts';
 import { createWorkerLog, type WorkerLog } from './worker-log.ts';
 
@@ -38,13 +38,8 @@ const openOnWorkers = async (
   return { clients: held.map(({ client }) => client), on };
 };
 
-const publish = async (server: { url: string; apiKey: string }, data: unknown): Promise<void> => {
-  const response = await fetch(`${server.url}/v1/publish`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${server.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ room: ROOM, event: TOLD, data }),
-  });
-  expect(response.status).toBe(200);
+const tellAll = async (server: { url: string; apiKey: string }, data: unknown): Promise<void> => {
+  expect(await publish(server, { room: ROOM, data })).toBe(200);
 };
 
 const expectBack = (clients: readonly Client[]): Promise<void> =>
@@ -84,7 +79,7 @@ describe('two nodes of two workers each', () => {
     });
     const newcomer = owner.use(await openAt(node.url));
     expect(await eventually(() => log.workerOf(newcomer.socket.id))).toBe('1');
-    await publish(stack, 'meanwhile');
+    await tellAll(stack, 'meanwhile');
     const unhurt = [...on('1'), far, newcomer];
     await Promise.all(unhurt.map((client) => client.hears('meanwhile')));
 
@@ -95,7 +90,7 @@ describe('two nodes of two workers each', () => {
     expect(log.pidsOf('n1', '0')).toHaveLength(2);
     expect(log.pidsOf('n1', '1')).toHaveLength(1);
     await expectBack(on('0'));
-    await publish(stack, 'after');
+    await tellAll(stack, 'after');
     await Promise.all([...clients, far].map((client) => client.hears('after')));
     expect(unhurt.map(({ heard, lost }) => ({ heard, lost }))).toEqual(
       unhurt.map(() => ({ heard: ['meanwhile', 'after'], lost: [] })),
@@ -108,7 +103,7 @@ describe('two nodes of two workers each', () => {
     const { clients } = await openOn(owner, 0);
     for (const worker of ['0', '1']) process.kill(log.pidOf('n1', worker), 'SIGKILL');
     await expectBack(clients);
-    await publish(stack, 'after');
+    await tellAll(stack, 'after');
     await Promise.all(clients.map((client) => client.hears('after')));
   });
 
@@ -167,7 +162,7 @@ describe('one node of two workers without Redis', () => {
     const { clients, on } = await open(owner);
     await on('0')[0]?.tell('from worker 0');
     await on('1')[0]?.tell('from worker 1');
-    await publish(single, 'from a backend');
+    await tellAll(single, 'from a backend');
     for (const data of ['from worker 0', 'from worker 1', 'from a backend']) {
       await Promise.all(clients.map((client) => client.hears(data)));
     }
@@ -179,7 +174,7 @@ describe('one node of two workers without Redis', () => {
     const { clients } = await open(owner);
     for (const worker of ['0', '1']) process.kill(log.pidOf('n1', worker), 'SIGKILL');
     await expectBack(clients);
-    await publish(single, 'after');
+    await tellAll(single, 'after');
     await Promise.all(clients.map((client) => client.hears('after')));
   });
 
@@ -189,19 +184,17 @@ describe('one node of two workers without Redis', () => {
     const pid = log.pidOf('n1', '1');
     process.kill(pid, 'SIGKILL');
     await eventually(() => expect(log.deaths()).toContainEqual(expect.objectContaining({ pid })));
-    await publish(single, 'meanwhile');
+    await tellAll(single, 'meanwhile');
     await Promise.all(on('0').map((client) => client.hears('meanwhile')));
     await expectBack(on('1'));
     await eventually(async () => {
-      const headers = { authorization: `Bearer ${single.apiKey}` };
-      const response = await fetch(`${single.url}/v1/cluster`, { headers });
-      const { nodes, connections } = clusterResponse.parse(await response.json());
+      const { nodes, connections } = await readCluster(single);
       expect({ workers: nodes.map(({ worker }) => worker).sort(), connections }).toEqual({
         workers: ['0', '1'],
         connections: clients.length,
       });
     });
-    await publish(single, 'after');
+    await tellAll(single, 'after');
     await Promise.all(clients.map((client) => client.hears('after')));
     expect(on('0').map(({ lost }) => lost)).toEqual([[], []]);
   });
