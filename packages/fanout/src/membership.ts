@@ -71,7 +71,7 @@ export class Membership {
   #takeAnnounced(visit: Visit): Broadcast | null {
     const announced = this.#announced;
     this.#announced = null;
-    if (announced === null || !this.#listeners.areNone) return null;
+    if (announced === null) return null;
     const source = String(visit);
     if (source !== this.#stockVisit) {
       if (!isStockVisit(source)) return null;
@@ -85,7 +85,8 @@ export class Membership {
       this.#walkIds(ids, { ...walk, visited: walk.visited ?? new Set() });
       return;
     }
-    const { except, visited, visit, broadcast } = walk;
+    const { except, visited, visit } = walk;
+    const broadcast = this.#listeners.areNone ? walk.broadcast : null;
     const { sockets, outboxes } = members;
     const only = except.size === 1 ? this.#onlyOf(except) : null;
     const version = this.#version;

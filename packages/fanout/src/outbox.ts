@@ -185,7 +185,7 @@ export class Outbox implements Occupant {
   #isReady(): boolean {
     const { connection } = this;
     if (connection.readyState !== 'open' || connection.writeBuffer.length > 0) return false;
-    if (this.#isBlocked || this.watchers > 0) return false;
+    if (this.#isBlocked || this.watchers > 0 || this.collector.isWatched) return false;
     if (connection.transport !== this.#seat?.transport && !this.#move(connection.transport)) return false;
     if (this.#seat === null) return false;
     const { transport, webSocket, stream } = this.#seat;
