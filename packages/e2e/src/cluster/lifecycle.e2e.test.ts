@@ -39,7 +39,7 @@ const BAD = {
 } as const;
 
 describe.each(['gateway', 'api'] as const)('the %s', (app) => {
-  test('ends with 78 and one message that has every problem of its configuration (row 26)', async () => {
+  test('ends with 78 and one message that has every problem of its configuration', async () => {
     const { env, wrong } = BAD[app];
     await using started = await runApp(app, env);
     expect(await started.process.exited).toEqual({ code: 78, signal: null });
