@@ -115,13 +115,11 @@ export class Outbox implements Occupant {
   /** Puts the packets that stock would not have written yet where stock would have them. */
   #giveBack(): void {
     this.#isQueued = false;
-    const packets = this.#sequence?.broadcasts().flatMap((broadcast) => broadcast.packets) ?? [];
+    const packets = this.#sequence?.broadcasts().flatMap((broadcast) => broadcast.toEnginePackets()) ?? [];
     const queued = packets.splice(this.#packetsInFlight);
-    this.connection.writeBuffer.unshift(
-      ...queued.map((data) => ({ type: 'message', data, options: { compress: true } })),
-    );
+    this.connection.writeBuffer.unshift(...queued);
     this.#sequence = null;
-    if (packets.length > 0) this.#write(Buffer.concat(packets.map(toFrame)));
+    if (packets.length > 0) this.#write(Buffer.concat(packets.map(({ data }) => toFrame(data))));
   }
 
   #write(bytes: Buffer): void {
