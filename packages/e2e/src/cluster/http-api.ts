@@ -14,7 +14,12 @@ export const publish = async (
 ): Promise<number> => {
   const response = await fetch(`${url}/v1/publish`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${apiKey}`,
+      'content-type': 'application/json',
+      // A kept connection may be closed by a reload of nginx in the moment in which it is used again.
+      connection: 'close',
+    },
     body: JSON.stringify({ event: TOLD, ...publication }),
   });
   return response.status;
