@@ -42,11 +42,20 @@ import { closeGradually, refuseNewSessions } from './socket/drain.ts';
 import { guardNamespace } from './socket/guard.ts';
 import { authenticate, createTokenVerifier } from './socket/handshake.ts';
 import { createEdge, type Edge } from './socket/on.ts';
-import { createSocketServer, type GatewayNamespace, type GatewaySocket, userOf } from './socket/server.ts';
+import {
+  createSocketServer,
+  type GatewayNamespace,
+  type GatewayServer,
+  type GatewaySocket,
+  userOf,
+} from './socket/server.ts';
 import { slim } from './socket/slim.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 
 const VERSION = '0.1.0';
+
+/** Longest wait for peers to confirm that their connection is closed, and for requests under way. */
+const CLOSE_MS = 2000;
 
 /** A gateway process: a whole node, or one worker of it when a primary forked it. */
 export interface Gateway extends Service {
@@ -73,7 +82,9 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const redis =
     config.redis === undefined ? undefined : stack.use(connectCluster(config.redis, config, events));
   const adapter = adapterFor(redis?.adapter, isWorker, { config, events });
-  const io = stack.adopt(createSocketServer(http, config, { adapter, events }), (server) => server.close());
+  const io = createSocketServer(http, config, { adapter, events });
+  const close = closeOnce(io, Math.min(CLOSE_MS, config.shutdownMs / 2));
+  stack.defer(close);
   const verify = createTokenVerifier(config.tokenSecret);
   const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
   const hasTeam = config.handlers !== undefined;
@@ -135,12 +146,21 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
       );
       if (hurried > 0)
         log.warn({ hurried }, 'no time left to close the rest one by one: raise FANFARE_SHUTDOWN_MS');
-      await io.close();
+      await close();
       log.info('drained');
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** A peer that is gone confirms no close, and a slow one may never finish its request: neither may hold the process. */
+const closeOnce = (io: GatewayServer, longestMs: number): (() => Promise<void>) => {
+  let closed: Promise<void> | undefined;
+  return () => {
+    closed ??= Promise.race([io.close(), delay(longestMs, undefined, { ref: false })]);
+    return closed;
+  };
+};
 
 /** What a process needs of Redis: its connections, the bus between nodes, the rooms' logs and the adapter on top. */
 const connectCluster = (target: RedisTarget, config: GatewayConfig, events: GatewayEvents) => {

@@ -1,4 +1,3 @@
-export { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter';
 export type { BusObserver } from './adapter/bus-observer.ts';
 export { createLocalAdapter } from './adapter/local-adapter.ts';
 export { type AdapterFactory, createRoomAdapter, RoomAdapter } from './adapter/room-adapter.ts';
@@ -33,4 +32,4 @@ export {
   type WorkerProgram,
   WorkerStartError,
 } from './workers/pool.ts';
-export { reportStatus, takeConnections } from './workers/worker.ts';
+export { createWorkerAdapter, reportStatus, takeConnections } from './workers/worker.ts';

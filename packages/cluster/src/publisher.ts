@@ -7,7 +7,6 @@ import {
   nodeReport,
   userRoom,
 } from '@fanfare/protocol';
-import { createAdapter as createWorkerAdapter } from '@socket.io/cluster-adapter';
 import { Emitter } from '@socket.io/redis-emitter';
 import { Server } from 'socket.io';
 import { z } from 'zod';
@@ -15,6 +14,7 @@ import type { EventLog } from './event-log/event-log.ts';
 import { SOCKET_IO_PREFIX } from './keys.ts';
 import { listNodes } from './nodes/registry.ts';
 import type { RedisLink } from './redis.ts';
+import { createWorkerAdapter } from './workers/worker.ts';
 
 /** An event for the members of one or several rooms, on whichever nodes they are. */
 export interface Publication {

@@ -1,16 +1,15 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { clusterResponse } from '@fanfare/protocol';
 import { eventually, freePort, isPortFree, ManagedProcess, nextEvent } from '@fanfare/testing';
 import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { descendantsOf, isAlive } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const MAIN = join(ROOT, 'deploy/local/src/main.ts');
@@ -52,26 +51,6 @@ const startJson = async (args: readonly string[], env?: Record<string, string>) 
   const started = await startLauncher(['--json', '--port', '0', ...args], env);
   const line = await started.launcher.waitForLine((text) => text.startsWith('{"url"'), { timeoutMs: 30_000 });
   return { ...started, ready: announced.parse(JSON.parse(line)) };
-};
-
-/** The ids of a process's children and theirs. */
-const descendantsOf = async (pid: number): Promise<number[]> => {
-  const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid=']);
-  const pairs = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const below = (parent: number): number[] =>
-    pairs.flatMap(([child = 0, its]) => (its === parent ? [child, ...below(child)] : []));
-  return below(pid);
-};
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 };
 
 const portOf = (url: string): number => Number(new URL(url).port);

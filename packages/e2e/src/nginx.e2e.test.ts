@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { ERRORS, problem } from '@fanfare/protocol';
 import { eventually } from '@fanfare/testing';
 import { describe, expect, test } from 'vitest';
 import { checkShape, RESOLVED_SHAPES, type RunningShape, SHAPES, sidOf, startShape } from './nginx-shape.ts';
@@ -30,6 +31,16 @@ async function spread(shape: RunningShape, count: number): Promise<Map<string, n
   }
   return sessions;
 }
+
+const expectProblem = (
+  answer: Awaited<ReturnType<typeof ask>>,
+  code: 'unavailable' | 'payload_too_large',
+) => {
+  const { message: title, retryable, status } = ERRORS[code];
+  expect(answer).toMatchObject({ status, headers: { 'content-type': 'application/problem+json' } });
+  const type = `/docs/errors#${code}`;
+  expect(problem.parse(JSON.parse(answer.body))).toEqual({ type, title, status, code, retryable });
+};
 
 const namesOf = (shape: RunningShape) => shape.nodes.map((node) => node.name);
 const seenBy = (shape: RunningShape) => shape.nodes.reduce((sum, node) => sum + node.requests.length, 0);
@@ -208,6 +219,39 @@ describe.each(SHAPES)('nginx.conf in its %s shape', (name) => {
       expect(namesOf(shape)).toContain((await ask(shape, path)).body);
     }
     expect(shape.nodes.flatMap((node) => node.requests).map((seen) => seen.url)).toContain('/v1/../');
+  });
+
+  test('an api that is gone is answered for in its own shape, with every method (C2, C4)', async () => {
+    await using shape = await startShape(name);
+    await shape.api.stop();
+    for (const [method, path] of [
+      ['POST', '/v1/publish'],
+      ['GET', '/v1/cluster'],
+      ['GET', '/docs'],
+      ['GET', '/docs/errors'],
+    ] as const) {
+      const answer = await ask(shape, path, { method, ...(method === 'POST' && { body: '{}' }) });
+      expect(answer.headers).toMatchObject({ 'retry-after': '1' });
+      expectProblem(answer, 'unavailable');
+    }
+    expect((await ask(shape, '/api/health')).status).toBe(200);
+  });
+
+  test('a body that is too large is refused in the shape of the api, which never sees it (C4)', async () => {
+    await using shape = await startShape(name);
+    const headers = { 'content-length': String(2 * 1024 ** 2 + 1) };
+    expectProblem(
+      await ask(shape, '/v1/publish', { method: 'POST', headers, body: '{' }),
+      'payload_too_large',
+    );
+    expect(shape.api.requests).toHaveLength(0);
+  });
+
+  test('what the api itself answers passes as it is (C4)', async () => {
+    await using shape = await startShape(name);
+    shape.api.answer = (_request, response) => response.writeHead(502, { 'retry-after': '9' }).end('mine');
+    const answer = await ask(shape, '/v1/publish', { method: 'POST' });
+    expect(answer).toMatchObject({ status: 502, body: 'mine', headers: { 'retry-after': '9' } });
   });
 
   test('polling streams through in both directions', async () => {

@@ -3,6 +3,12 @@ import type { EncodedPackets } from './seams.ts';
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
 
+interface EnginePacket {
+  readonly type: 'message';
+  readonly data: unknown;
+  readonly options: { readonly compress: boolean; readonly wsPreEncodedFrame?: Buffer[] };
+}
+
 /** One encoded packet on its way to many connections; framed at most once. */
 export class Broadcast {
   readonly packets: EncodedPackets;
@@ -35,6 +41,14 @@ export class Broadcast {
     this.#frame ??=
       this.packets.length === 1 ? toFrame(this.packets[0]) : Buffer.concat(this.packets.map(toFrame));
     return this.#frame;
+  }
+
+  /** What stock queues in the connection: engine.io 6.6.11 sends a text frame that is there as it is. */
+  toEnginePackets(): EnginePacket[] {
+    const [first] = this.packets;
+    const isText = this.packets.length === 1 && typeof first === 'string';
+    const options = { compress: true, ...(isText && { wsPreEncodedFrame: [this.frame] }) };
+    return this.packets.map((data) => ({ type: 'message', data, options }));
   }
 }
 

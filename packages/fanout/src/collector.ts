@@ -30,7 +30,7 @@ export class Collector {
   #unsettledBy: Broadcast | null = null;
   readonly #engines = new Set<EventEmitter>();
   readonly #flush = () => this.flush();
-  readonly #settle = (outboxes: Outbox[]) => this.settle(outboxes);
+  readonly #settleFrom = (outboxes: Outbox[], start: number) => this.#settle(outboxes, start);
 
   constructor(maxPendingBytes: number) {
     this.maxPendingBytes = maxPendingBytes;
@@ -54,7 +54,7 @@ export class Collector {
     if (this.#unsettledBy !== broadcast) {
       this.#unsettledBy = broadcast;
       this.#unsettled = [];
-      process.nextTick(this.#settle, this.#unsettled);
+      process.nextTick(this.#settleFrom, this.#unsettled, 0);
     }
     this.#unsettled.push(outbox);
   }
@@ -65,8 +65,8 @@ export class Collector {
     this.#pending = [];
     this.root = Sequence.root();
     this.flushes++;
-    process.removeListener('exit', this.#flush);
-    for (const outbox of pending) outbox.flush();
+    process.off('exit', this.#flush);
+    flushAll(pending);
   }
 
   watch(engine: EventEmitter): void {
@@ -84,17 +84,26 @@ export class Collector {
   #schedule(): void {
     setImmediate(this.#flush);
     // Stock has written before process.exit() is reached; the immediate would not run any more.
-    process.once('exit', this.#flush);
+    process.on('exit', this.#flush);
   }
 
-  settle(outboxes: Outbox[]): void {
+  #settle(outboxes: Outbox[], start: number): void {
     this.#unsettledBy = null;
-    let unsettled: Outbox[] | null = null;
-    for (const outbox of outboxes) {
-      if (outbox.settle()) continue;
-      unsettled ??= [];
-      unsettled.push(outbox);
+    const unsettled: Outbox[] = [];
+    let index = start;
+    try {
+      while (index < outboxes.length) {
+        const outbox = outboxes[index++];
+        if (outbox?.settle() === false) unsettled.push(outbox);
+      }
+    } finally {
+      // A listener of the application has thrown: that is its affair, and not that of the other connections.
+      if (index < outboxes.length) process.nextTick(this.#settleFrom, outboxes, index);
+      if (unsettled.length > 0) process.nextTick(this.#settleFrom, unsettled, 0);
     }
-    if (unsettled !== null) process.nextTick(this.#settle, unsettled);
   }
+}
+
+function flushAll(outboxes: ReadonlyArray<Outbox>): void {
+  for (let index = 0; index < outboxes.length; index++) outboxes[index]?.flush();
 }

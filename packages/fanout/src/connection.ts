@@ -34,15 +34,17 @@ export function markBroadcast(options: Marked, broadcast: Broadcast): void {
   options[BROADCAST] = broadcast;
 }
 
-export function outboxOf(connection: object): Outbox | null {
-  return OUTBOX in connection && connection[OUTBOX] instanceof Outbox ? connection[OUTBOX] : null;
+/** The outbox of an engine.io connection, or of the socket.io client on it. */
+export function outboxOf(owner: object): Outbox | null {
+  return OUTBOX in owner && owner[OUTBOX] instanceof Outbox ? owner[OUTBOX] : null;
 }
 
 /** Gives the connection of a client an outbox, unless it has one or somebody counts on its methods. */
-export function attachOutbox(client: object, collector: Collector): void {
-  if (isInstrumented(client, 'writeToEngine') || !isClient(client)) return;
+export function attachOutbox(client: object, collector: Collector): Outbox | null {
+  const known = outboxOf(client);
+  if (known !== null || isInstrumented(client, 'writeToEngine') || !isClient(client)) return known;
   const { conn, writeToEngine } = client;
-  if (isInstrumented(conn, 'send', 'write', 'sendPacket', 'flush', 'close')) return;
+  if (isInstrumented(conn, 'send', 'write', 'sendPacket', 'flush', 'close')) return null;
   const outbox = new Outbox(conn, collector);
   collector.watch(conn.server);
   for (const event of WATCHED) outbox.watchers += conn.listenerCount(event);
@@ -51,6 +53,7 @@ export function attachOutbox(client: object, collector: Collector): void {
   conn.on('removeListener', onRemoveListener);
   Object.assign(conn, { [OUTBOX]: outbox, [STOCK_CLOSE]: conn.close, close });
   Object.assign(client, { [OUTBOX]: outbox, [STOCK_WRITE]: writeToEngine, writeToEngine: writeOrCollect });
+  return outbox;
 }
 
 function writeOrCollect(this: SeatedClient, packets: EncodedPackets, options: Marked): void {
@@ -58,10 +61,7 @@ function writeOrCollect(this: SeatedClient, packets: EncodedPackets, options: Ma
   if (broadcast !== undefined) {
     const outbox = this[OUTBOX];
     if (options.volatile && !this.conn.transport.writable) return;
-    if (outbox.append(broadcast)) {
-      outbox.collector.fastDeliveries++;
-      return;
-    }
+    if (outbox.append(broadcast)) return;
     outbox.collector.stockDeliveries++;
   }
   this[STOCK_WRITE](packets, options);

@@ -2,7 +2,6 @@ import { getSystemErrorName } from 'node:util';
 import { isInstrumented, isTcpHandle, type Stream, type TcpHandle, type WriteRequest } from './seams.ts';
 
 type WriteRequestClass = new () => WriteRequest;
-type OnWritten = (error: Error | null) => void;
 
 /** The TCP handle beneath a stream, or null where the stream has more to do with a write than to pass it on. */
 export function tcpHandleOf(stream: Stream): TcpHandle | null {
@@ -37,15 +36,15 @@ export class DirectWriter {
     }
   }
 
-  write(handle: TcpHandle | null, bytes: Buffer, onWritten: OnWritten): 'written' | 'blocked' | 'failed' {
+  /** Returns the request where the rest is yet to be written: it calls `onWritten` when that is done. */
+  write(handle: TcpHandle, bytes: Buffer): 'written' | 'failed' | WriteRequest {
     const request = this.#request ?? this.#createRequest();
-    if (handle === null || request === null || handle.writeBuffer(request, bytes) !== 0) return 'failed';
+    if (request === null || handle.writeBuffer(request, bytes) !== 0) return 'failed';
     if (handle.writeQueueSize === 0) return 'written';
-    // The handle keeps this request until the rest is written. One that was not needed is used again.
+    // The handle keeps this request and its bytes; one that was written at once is used again.
     this.#request = null;
-    request.onWritten = onWritten;
     request.bytes = bytes;
-    return 'blocked';
+    return request;
   }
 
   #createRequest(): WriteRequest | null {

@@ -37,19 +37,21 @@ export function fanout(createAdapter: ServerOptions['adapter'], options: FanoutO
 
 function decorate(adapter: AdapterSeam, collector: Collector): void {
   const { _encode: encode, apply } = adapter;
+  const attach = (client: object) => attachOutbox(client, collector);
+  const membership = walksLike(adapter) ? new Membership(adapter, attach) : null;
   adapter._encode = (packet, options) => {
     const packets = encode.call(adapter, packet, options);
     const broadcast = collector.isWatched ? null : Broadcast.of(packets);
     if (broadcast !== null) markBroadcast(options, broadcast);
+    membership?.announce(options.volatile ? null : broadcast);
     return packets;
   };
-  if (walksLike(adapter)) {
-    const membership = new Membership(adapter, (client) => attachOutbox(client, collector));
+  if (membership !== null) {
     adapter.apply = (filter, visit) => membership.apply(filter, visit);
   } else {
     adapter.apply = (filter, visit) =>
       apply.call(adapter, filter, (socket) => {
-        attachOutbox(socket.client, collector);
+        attach(socket.client);
         visit(socket);
       });
   }

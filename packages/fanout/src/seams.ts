@@ -16,6 +16,9 @@ export interface BroadcastFilter {
 export interface Member {
   readonly id: string;
   readonly client: object;
+  onAnyOutgoing(listener: unknown): unknown;
+  prependAnyOutgoing(listener: unknown): unknown;
+  listenersAnyOutgoing(): ReadonlyArray<unknown>;
 }
 
 /** `Adapter` of socket.io-adapter 2.5.8: broadcast() calls `_encode` and `apply` on itself. */
@@ -23,7 +26,7 @@ export interface AdapterSeam {
   readonly rooms: ReadonlyMap<string, ReadonlySet<string>>;
   readonly sids: ReadonlyMap<string, unknown>;
   readonly nsp: { readonly sockets: ReadonlyMap<string, Member> };
-  _encode(packet: unknown, options: object): EncodedPackets;
+  _encode(packet: unknown, options: WriteOptions): EncodedPackets;
   apply(filter: BroadcastFilter, visit: (socket: Member) => void): void;
   delAll(id: string): void;
   on(event: 'join-room' | 'leave-room', listener: (room: string, id: string) => void): unknown;
@@ -139,6 +142,11 @@ const STREAM: Shape = {
   writable: aBoolean,
   writableLength: aNumber,
 };
+const MEMBER: Shape = {
+  onAnyOutgoing: aFunction,
+  prependAnyOutgoing: aFunction,
+  listenersAnyOutgoing: aFunction,
+};
 const WEBSOCKET: Shape = {
   readyState: aNumber,
   bufferedAmount: aNumber,
@@ -162,6 +170,26 @@ export const isClient = (value: unknown): value is Client => fits(value, CLIENT)
 export const isWebSocketTransport = (value: unknown): value is Transport => fits(value, TRANSPORT);
 export const isWebSocket = (value: unknown): value is WebSocket => fits(value, WEBSOCKET);
 export const isTcpHandle = (value: unknown): value is TcpHandle => fits(value, TCP);
+
+const STOCK_VISIT = `(socket) => {
+if (typeof socket.notifyOutgoingListeners === "function") {
+socket.notifyOutgoingListeners(packet);
+}
+socket.client.writeToEngine(encodedPackets, packetOpts);
+}`;
+
+/**
+ * Whether this is what `Adapter.broadcast` of socket.io-adapter 2.5.8 does with each socket, by its source: only
+ * then may a broadcast go past it. Another version, a bundler or a subclass has its own visit called.
+ */
+export function isStockVisit(source: string): boolean {
+  return source.replace(/\n\s+/g, '\n') === STOCK_VISIT;
+}
+
+/** Whether the socket tells who listens to what it sends, and nobody has replaced how to listen. */
+export function canBeWatched(socket: object): boolean {
+  return fits(socket, MEMBER) && !isInstrumented(socket, 'onAnyOutgoing', 'prependAnyOutgoing');
+}
 
 /** Whether somebody has replaced one of the methods on the instance, and so wants to see each call of it. */
 export function isInstrumented(value: object, ...methods: string[]): boolean {

@@ -8,6 +8,7 @@ import {
 } from './seams.ts';
 
 const SEAT = Symbol('seat');
+const WRITABLE = Symbol('writable');
 
 /** Who writes through a seat, and hears of everybody else who does. */
 export interface Occupant {
@@ -15,12 +16,16 @@ export interface Occupant {
   yield(): void;
   yieldToDestroy(hasFailed: boolean): void;
   touch(): void;
+  /** Whether stock, in the place of the occupant, would be waiting for a write to complete. */
+  readonly isWriting: boolean;
 }
 
 /** An uncompressed websocket and its stream, whose methods call the occupant first. */
 export interface Seat {
   readonly occupant: Occupant;
   readonly transport: Transport;
+  /** Engine.IO 3 and base64 connections have their own forms of a binary packet. */
+  readonly takesBinary: boolean;
   readonly webSocket: WebSocket;
   readonly stream: Stream;
   readonly write: Stream['write'];
@@ -30,6 +35,7 @@ export interface Seat {
 }
 
 type SeatedStream = Stream & { readonly [SEAT]: Seat };
+type SeatedTransport = Transport & { readonly [SEAT]: Seat; [WRITABLE]: boolean };
 
 /**
  * All that engine.io and ws write to a connection (packets, pongs, close frames) passes the public methods of
@@ -43,8 +49,11 @@ export function takeSeat(transport: unknown, occupant: Occupant): Seat | null {
   const stream = webSocket._socket;
   if (isInstrumented(stream, 'write', 'end', 'destroy', 'setTimeout')) return null;
   const { write, end, destroy, setTimeout } = stream;
-  const seat: Seat = { occupant, transport, webSocket, stream, write, end, destroy, setTimeout };
+  const takesBinary = transport.protocol === 4 && transport.supportsBinary;
+  const seat: Seat = { occupant, transport, takesBinary, webSocket, stream, write, end, destroy, setTimeout };
   Object.assign(stream, { [SEAT]: seat, ...GUARDED });
+  Object.assign(transport, { [SEAT]: seat, [WRITABLE]: transport.writable });
+  Object.defineProperty(transport, 'writable', GUARDED_WRITABLE);
   return seat;
 }
 
@@ -68,5 +77,17 @@ const GUARDED = {
     const { occupant, setTimeout } = this[SEAT];
     occupant.touch();
     return setTimeout.call(this, timeoutMs, callback);
+  },
+};
+
+/** Tells engine.io and the application what stock would tell them, without a store for each delivery. */
+const GUARDED_WRITABLE = {
+  configurable: true,
+  enumerable: true,
+  get(this: SeatedTransport) {
+    return this[WRITABLE] && !this[SEAT].occupant.isWriting;
+  },
+  set(this: SeatedTransport, writable: boolean) {
+    this[WRITABLE] = writable;
   },
 };

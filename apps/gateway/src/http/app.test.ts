@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
-import { nextEvent } from '@fanfare/testing';
+import { problem } from '@fanfare/protocol';
+import { freePort, nextEvent } from '@fanfare/testing';
 import { describe, expect, it } from 'vitest';
 import { signToken, startNode } from '../../test/start-node.ts';
 
@@ -32,6 +33,15 @@ describe('the public port', () => {
   it('has no page unless the configuration asks for one', async () => {
     await using node = await startNode();
     expect((await fetch(node.url)).status).toBe(404);
+  });
+
+  it('answers for an api that is away in the shape of its errors', async () => {
+    await using node = await startNode({ FANFARE_API_URL: `http://127.0.0.1:${await freePort()}` });
+    const response = await fetch(`${node.url}/v1/publish`, { method: 'POST', body: '{}' });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(response.headers.get('content-type')).toContain('application/problem+json');
+    expect(problem.parse(await response.json())).toMatchObject({ code: 'unavailable', retryable: true });
   });
 
   it('carries 20 random characters and the node in every session id', async () => {

@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
+import { ERRORS, type Problem } from '@fanfare/protocol';
 import cors from 'cors';
 import express, { type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
@@ -35,7 +36,15 @@ const forward = (apiUrl: string, req: Request, res: Response): void => {
   );
   upstream.on('error', () => {
     if (res.headersSent) res.destroy();
-    else res.status(502).type('text/plain').send('The api cannot be reached.\n');
+    else answerUnavailable(res);
   });
   req.pipe(upstream);
+};
+
+/** What the api's own errors look like, and what nginx answers for an api that is away. */
+const answerUnavailable = (res: Response): void => {
+  const code = 'unavailable';
+  const { message: title, status, retryable } = ERRORS[code];
+  const body: Problem = { type: `/docs/errors#${code}`, title, status, code, retryable };
+  res.status(status).set('Retry-After', '1').type('application/problem+json').send(JSON.stringify(body));
 };

@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import { setupPrimary as relayRooms } from '@socket.io/cluster-adapter';
 import { setupMaster as spreadConnections } from '@socket.io/sticky';
 import { z } from 'zod';
+import { guardHandover } from './handover.ts';
 
 /** A program that runs as a cluster worker of this process. */
 export interface WorkerProgram {
@@ -84,14 +85,18 @@ export async function startWorkers(options: {
     // `exec` is read at each fork; JSON would turn the bytes of a long-polling request into text.
     cluster.setupPrimary({ exec: slot.program.exec, args: [], serialization: 'advanced' });
     const worker = cluster.fork({ ...slot.program.env, FANFARE_WORKER: slot.name });
+    guardHandover(worker);
     slot.worker = worker;
     slot.notReady = ['starting'];
-    // @socket.io/sticky 2.0.1 gives a new session to the worker with the smallest count.
-    if (slot.companion) Object.assign(worker, { clientsCount: Number.POSITIVE_INFINITY });
+    setClientsCount(worker, slot.companion ? Number.POSITIVE_INFINITY : STARTING_COUNT);
     const startedAt = performance.now();
+    let isUp = false;
     worker.on('message', (message: unknown) => {
       const status = workerStatus.safeParse(message);
-      if (status.success) slot.notReady = status.data.notReady;
+      if (!status.success) return;
+      slot.notReady = status.data.notReady;
+      if (!isUp && !slot.companion) setClientsCount(worker, 0);
+      isUp = true;
     });
     worker.on('error', () => {
       // The channel to a worker that has just died; its exit is told below.
@@ -142,6 +147,12 @@ const newSlot = (name: string, program: WorkerProgram, companion: boolean): Slot
   notReady: ['starting'],
   crashes: 0,
 });
+
+/** More sessions than any worker that is up can have: while another one is up, a starting one gets none. */
+const STARTING_COUNT = Number.MAX_SAFE_INTEGER;
+
+/** `@socket.io/sticky` 2.0.1 gives a new session to the worker with the smallest count, and counts from there. */
+const setClientsCount = (worker: Worker, clientsCount: number) => Object.assign(worker, { clientsCount });
 
 const isAlive = (worker: Worker | undefined): worker is Worker => worker !== undefined && !worker.isDead();
 

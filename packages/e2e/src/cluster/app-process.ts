@@ -3,9 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { ManagedProcess } from '@fanfare/testing';
 import { z } from 'zod';
 
-export const TOKEN_SECRET = 'a secret of the tests, long enough for HS256';
-export const API_KEY = 'k3y-of-the-tests-0001';
-
 const DEFAULTS = {
   FANFARE_HOST: '127.0.0.1',
   FANFARE_PORT: '0',
@@ -15,8 +12,8 @@ const DEFAULTS = {
   REDIS_URL: undefined,
 };
 const OWN = {
-  gateway: { FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: TOKEN_SECRET },
-  api: { FANFARE_API_KEYS: `tests:${API_KEY}` },
+  gateway: { FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: 'a secret of the tests, long enough for HS256' },
+  api: { FANFARE_API_KEYS: 'tests:k3y-of-the-tests-0001' },
 } as const;
 
 /** A line of a process's log. */

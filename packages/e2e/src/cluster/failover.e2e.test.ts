@@ -1,7 +1,8 @@
 import { type Stack, startStack } from '@fanfare/local';
 import { eventually } from '@fanfare/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Client, openClient, TOLD } from './client.ts';
+import { type Client, openClient } from '../clients/stock-client.ts';
+import { publish } from './http-api.ts';
 
 const ROOM = 'test:failover';
 const CLIENTS = 12;
@@ -37,13 +38,8 @@ const openEverywhere = async (owner: AsyncDisposableStack): Promise<Client[]> =>
   return clients;
 };
 
-const publish = async (data: unknown): Promise<void> => {
-  const response = await fetch(`${stack.url}/v1/publish`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${stack.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ room: ROOM, event: TOLD, data }),
-  });
-  expect(response.status).toBe(200);
+const tellAll = async (data: unknown): Promise<void> => {
+  expect(await publish(stack, { room: ROOM, data })).toBe(200);
 };
 
 /** Publishes the numbers from 0 on, one after the other, until `ended` settles; returns how many. */
@@ -55,7 +51,7 @@ const publishWhile = async (ended: Promise<unknown>): Promise<number> => {
   ended.then(over, over);
   let count = 0;
   while (!isOver) {
-    await publish(count);
+    await tellAll(count);
     count += 1;
   }
   await ended;
@@ -79,7 +75,7 @@ test('clients of a node that is killed are back on another one by themselves, th
 
   killed?.process.kill('SIGKILL');
   const published = await publishWhile(expectBack(own, killed?.id ?? ''));
-  await publish('after');
+  await tellAll('after');
   await Promise.all(clients.map((client) => client.hears('after')));
 
   const all = [...Array(published).keys(), 'after'];
@@ -99,7 +95,7 @@ test('a node that gets SIGTERM ends with 0 and its clients go elsewhere by thems
   stopped?.process.kill('SIGTERM');
   const published = await publishWhile(expectBack(own, stopped?.id ?? ''));
   expect(await stopped?.process.exited).toEqual({ code: 0, signal: null });
-  await publish('after');
+  await tellAll('after');
   await Promise.all(clients.map((client) => client.hears('after')));
 
   const all = [...Array(published).keys(), 'after'];
@@ -117,6 +113,6 @@ test('clients come back when nginx is killed and started again (C1)', async () =
   await eventually(() => expect(clients.map(({ lost }) => lost.length)).toEqual(clients.map(() => 1)));
   await stack.nginx.restart();
   await expectBack(clients, '');
-  await publish('after');
+  await tellAll('after');
   await Promise.all(clients.map((client) => client.hears('after')));
 });

@@ -9,7 +9,9 @@ const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
 
 /** What `/metrics` of an ops port says now. */
 export const scrape = async (opsUrl: string): Promise<Sample[]> => {
-  const text = await (await fetch(`${opsUrl}/metrics`)).text();
+  const response = await fetch(`${opsUrl}/metrics`);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`/metrics answers ${response.status}: ${text}`);
   return text.split('\n').flatMap((line) => {
     const [, name, labels = '', value] = LINE.exec(line) ?? [];
     if (name === undefined) return [];

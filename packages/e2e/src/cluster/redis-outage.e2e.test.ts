@@ -3,8 +3,9 @@ import { eventually, type ManagedProcess } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { type Client, openClient } from '../clients/stock-client.ts';
 import { READY, REDIS_AWAY, readinessOf } from './app-process.ts';
-import { type Client, openClient, TOLD } from './client.ts';
+import { publish as publishTo } from './http-api.ts';
 import { type Sample, scrape, scrapeAll, total } from './metrics.ts';
 
 const ROOM = 'test:outage';
@@ -30,14 +31,8 @@ const urlOf = (id: string): string => stack.nodes.find((node) => node.id === id)
 const processes = () => [stack.api.process, ...stack.nodes.map(({ process }) => process)];
 const opsUrls = () => [stack.api.opsUrl, ...stack.nodes.map(({ opsUrl }) => opsUrl)];
 
-const publish = async (data: unknown, namespace = '/'): Promise<number> => {
-  const response = await fetch(`${stack.url}/v1/publish`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${stack.apiKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ room: ROOM, namespace, event: TOLD, data }),
-  });
-  return response.status;
-};
+const publish = (data: unknown, namespace = '/'): Promise<number> =>
+  publishTo(stack, { room: ROOM, data, namespace });
 
 const killRedis = async () => {
   stack.redis.kill('SIGKILL');

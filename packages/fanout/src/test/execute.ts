@@ -126,11 +126,11 @@ function listen(server: NamedServer, { client, effect }: Operation & { type: 'li
 /** The offset that connection state recovery adds to each packet: the time, so not the same on two servers. */
 const OFFSET = /,?"[\w-]{7,8}(\.[\w-]+)?"(?=\]$)/;
 
-function useConnection(
-  { type, client }: Operation & { type: 'watch' | 'engineSend' | 'ping' | 'closeConnection' | 'terminate' },
-  server: NamedServer,
-  log: Log,
-): void {
+type ConnectionOperation = Operation & {
+  type: 'watch' | 'engineSend' | 'ping' | 'closeConnection' | 'discardConnection' | 'close' | 'terminate';
+};
+
+function useConnection({ type, client }: ConnectionOperation, server: NamedServer, log: Log): void {
   const socket = server.find(client);
   if (socket === undefined) return;
   const { conn } = socket;
@@ -143,6 +143,8 @@ function useConnection(
     conn.send('2["raw"]', {}, () => socket.data.isTimed && log.add(client, 'sent'));
   } else if (type === 'closeConnection') {
     conn.close();
+  } else if (type === 'discardConnection') {
+    if (socket.data.isTimed) conn.close(true);
   } else if (socket.data.isTimed && typeof webSocket === 'object' && webSocket !== null) {
     const method: unknown = Reflect.get(webSocket, type);
     if (typeof method === 'function') method.call(webSocket);

@@ -46,8 +46,13 @@ export type Operation =
       readonly namespace: NamespaceName;
       readonly close: boolean;
     }
-  | { readonly type: 'closeConnection' | 'terminate'; readonly client: string }
+  | {
+      readonly type: 'closeConnection' | 'discardConnection' | 'close' | 'terminate';
+      readonly client: string;
+    }
   | { readonly type: 'disconnectRoom'; readonly room: string; readonly close: boolean };
+
+const CLOSINGS = ['closeConnection', 'discardConnection', 'close', 'terminate'] as const;
 
 export const GAPS = ['none', 'nextTick', 'microtask', 'immediate', 'beforeFlush', 'timer'] as const;
 export type Gap = (typeof GAPS)[number];
@@ -139,7 +144,7 @@ export function programs(clients: ReadonlyArray<string>): fc.Arbitrary<Program> 
     {
       weight: 3,
       arbitrary: fc.record({
-        type: fc.constantFrom('closeConnection' as const, 'terminate' as const),
+        type: fc.constantFrom(...CLOSINGS),
         client,
       }),
     },

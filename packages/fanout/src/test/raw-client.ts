@@ -1,5 +1,6 @@
 import { type Agent, request } from 'node:http';
 import type { Socket as TcpSocket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 
 /** A client that speaks Engine.IO by hand and keeps all it is sent, in order. */
@@ -17,6 +18,10 @@ export interface RawClientOptions {
   readonly port: number;
   readonly name: string;
   readonly isDeflated?: boolean;
+  /** Parameters of the handshake beside the transport and the name; default: `EIO=4`. */
+  readonly query?: string;
+  /** Makes the connection a secure one. */
+  readonly tls?: ConnectionOptions;
   /** Sees each packet, to answer it. */
   readonly onPacket?: (packet: string | Buffer, client: RawClient) => void;
 }
@@ -51,6 +56,7 @@ export class WebSocketClient implements RawClient {
   readonly #webSocket: WebSocket;
   readonly #inbox = new Inbox();
   #bytes: Buffer[] = [];
+  #stream: TcpSocket | null = null;
 
   private constructor(webSocket: WebSocket, options: RawClientOptions) {
     this.#webSocket = webSocket;
@@ -65,9 +71,11 @@ export class WebSocketClient implements RawClient {
   }
 
   static async connect(options: RawClientOptions): Promise<WebSocketClient> {
-    const query = `EIO=4&transport=websocket&name=${options.name}`;
-    const webSocket = new WebSocket(`ws://127.0.0.1:${options.port}/socket.io/?${query}`, {
+    const { port, name, query = 'EIO=4', tls } = options;
+    const url = `ws${tls === undefined ? '' : 's'}://127.0.0.1:${port}/socket.io/?${query}&transport=websocket&name=${name}`;
+    const webSocket = new WebSocket(url, {
       perMessageDeflate: options.isDeflated ?? false,
+      ...tls,
     });
     const client = new WebSocketClient(webSocket, options);
     const stream = await new Promise<TcpSocket>((resolve, reject) => {
@@ -78,6 +86,7 @@ export class WebSocketClient implements RawClient {
       webSocket.once('open', () => (tcp ? resolve(tcp) : reject(new Error('opened without an upgrade'))));
       webSocket.once('error', reject);
     });
+    client.#stream = stream;
     stream.on('data', (chunk) => client.#bytes.push(chunk));
     return client;
   }
@@ -115,6 +124,11 @@ export class WebSocketClient implements RawClient {
 
   close(): void {
     this.#webSocket.terminate();
+  }
+
+  /** Resets the TCP connection. */
+  abort(): void {
+    this.#stream?.resetAndDestroy();
   }
 }
 

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { Agent, createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import { Server, type ServerOptions, type Socket } from 'socket.io';
 import { Adapter, SessionAwareAdapter } from 'socket.io-adapter';
 import { type FanoutFactory, type FanoutOptions, fanout } from '../fanout.ts';
@@ -30,8 +32,8 @@ export class NamedServer implements AsyncDisposable {
     }
   }
 
-  static async start(options: Partial<ServerOptions>): Promise<NamedServer> {
-    const http = createServer();
+  static async start(options: Partial<ServerOptions>, tls?: TlsOptions): Promise<NamedServer> {
+    const http = tls === undefined ? createServer() : createTlsServer(tls);
     const io = new Server(http, { serveClient: false, pingInterval: 3_600_000, ...options });
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
@@ -49,13 +51,17 @@ export class NamedServer implements AsyncDisposable {
     return socket;
   }
 
+  /** Resolves when the application has got another socket of that name. */
+  arrival(name: string, namespace: NamespaceName = '/'): Promise<void> {
+    return new Promise((resolve) => this.#waiting.set(`${namespace} ${name}`, resolve));
+  }
+
   /** Sends the connect packets and waits until the application has the sockets. */
   async join(client: RawClient, name: string, connects: ReadonlyArray<string | Uint8Array>): Promise<void> {
     for (const [index, packet] of connects.entries()) {
-      const key = `${NAMESPACES[index]} ${name}`;
-      const isThere = new Promise<void>((resolve) => this.#waiting.set(key, resolve));
+      const hasArrived = this.arrival(name, NAMESPACES[index]);
       client.send(packet);
-      await isThere;
+      await hasArrived;
     }
     this.get(name).conn.send('joined');
     await client.until('joined');
@@ -90,12 +96,12 @@ export class TwinServers implements AsyncDisposable {
 
   static async start(
     options: Partial<ServerOptions> = {},
-    fanoutOptions: FanoutOptions = {},
+    { tls, ...fanoutOptions }: FanoutOptions & { readonly tls?: TlsOptions } = {},
   ): Promise<TwinServers> {
     const adapter = options.adapter ?? (options.connectionStateRecovery ? SessionAwareAdapter : Adapter);
     const factory = fanout(adapter, fanoutOptions);
-    const stock = await NamedServer.start({ ...options, adapter });
-    const decorated = await NamedServer.start({ ...options, adapter: factory });
+    const stock = await NamedServer.start({ ...options, adapter }, tls);
+    const decorated = await NamedServer.start({ ...options, adapter: factory }, tls);
     return new TwinServers(stock, decorated, factory);
   }
 

@@ -82,10 +82,3 @@ export const openClient = async (url: string, options: ClientOptions): Promise<C
   }
   return client;
 };
-
-/** Several of them, closed together. */
-export const openClients = async (
-  stack: AsyncDisposableStack,
-  urls: readonly string[],
-  options: ClientOptions,
-): Promise<Client[]> => Promise.all(urls.map(async (url) => stack.use(await openClient(url, options))));
