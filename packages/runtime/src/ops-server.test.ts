@@ -55,7 +55,12 @@ describe('the ops port', () => {
     await using ops = await startOps();
     const answer = await fetch(`${ops.url}/health`);
     expect(answer.status).toBe(404);
-    expect(await answer.json()).toEqual({ routes: ['/livez', '/readyz', '/metrics'] });
+    expect(await answer.json()).toEqual({ routes: ['/livez', '/readyz', '/metrics', '/drain'] });
+  });
+
+  it('drains at a POST and at nothing else', async () => {
+    await using ops = await startOps();
+    expect((await fetch(`${ops.url}/drain`)).status).toBe(405);
   });
 
   it('is closed with connections that are still open, and before it was opened', async () => {
