@@ -17,7 +17,7 @@ export const keys = {
   requestChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}-request#${namespace}#`,
   responseChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}-response#${namespace}#`,
 
-  /** Hash: epoch, offset, bytes and age of a room's log. Its tag is the room's channel, so key and shard channel share a slot. */
+  /** Hash: epoch and offset of a room, and how large its log is. Its tag is the room's channel, so key and shard channel share a slot. */
   roomHead: (namespace: string, room: string): string => `{${keys.roomChannel(namespace, room)}}:head`,
   /** Stream: the room's events, by offset. */
   roomLog: (namespace: string, room: string): string => `{${keys.roomChannel(namespace, room)}}:log`,

@@ -119,7 +119,8 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
   return {
     mode: 'redis',
     log,
-    publish: async (publication) => (await publishMany([publication]))[0] ?? [],
+    publish: async (publication) =>
+      publication.ephemeral ? tell(publication) : ((await append([publication]))[0] ?? []),
     publishMany,
     nodes: () =>
       listNodes(link.pub).catch((cause: unknown) => {

@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { AppError } from '@fanfare/protocol';
 import type { ApiKey } from '../config.ts';
 
 const BEARER = /^Bearer +(\S+) *$/i;
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 /**
  * Checks an `Authorization` header and returns the name of its key; throws `api_key_invalid`. Digests have one length

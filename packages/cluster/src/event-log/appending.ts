@@ -1,5 +1,4 @@
 import type { AppError } from '@fanfare/protocol';
-import { z } from 'zod';
 import { keys } from '../keys.ts';
 import type { Position } from './event-log.ts';
 import { type NewEvent, splitMessage } from './wire.ts';
@@ -14,6 +13,8 @@ export interface Append {
 }
 
 export type Appended = Position & { duplicate: boolean };
+
+export type AppendResult = Appended | AppError;
 
 /** Most that one call of the script appends: others wait meanwhile. */
 const CALL_EVENTS = 100;
@@ -36,34 +37,45 @@ export interface RoomAppends {
 /** Sorts events by room; those of one room stay in order. */
 export const byRoom = (appends: readonly Append[]): RoomAppends[] => {
   const rooms = new Map<string, RoomAppends>();
-  for (const [place, { event, publisher, rememberMs }] of appends.entries()) {
-    const channel = keys.roomChannel(event.namespace, event.room);
-    const own = rooms.get(channel) ?? { room: event, calls: [] };
-    rooms.set(channel, own);
-    const parts = splitMessage(event);
-    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-    const last = own.calls.at(-1);
-    const fits = last && last.places.length < CALL_EVENTS && last.bytes + bytes <= CALL_BYTES;
-    const call = fits ? last : { places: [], ids: [], args: [], bytes: 0 };
-    if (!fits) own.calls.push(call);
-    call.places.push(place);
-    call.ids.push(keys.eventId(event, publisher, event.id));
-    call.args.push(...parts, event.id, rememberMs);
-    call.bytes += bytes;
+  for (let place = 0; place < appends.length; place += 1) {
+    const append = appends[place];
+    if (append === undefined) continue;
+    const { event } = append;
+    const key = `${event.namespace}#${event.room}`;
+    let own = rooms.get(key);
+    if (own === undefined) {
+      own = { room: event, calls: [] };
+      rooms.set(key, own);
+    }
+    addTo(own.calls, append, place);
   }
   return [...rooms.values()];
 };
 
-const reply = z.array(z.union([z.int(), z.instanceof(Buffer)]));
-
-/** The answer of the script: epoch, offset and whether the id was known, for each event. */
-export const readReply = (raw: unknown): Appended[] => {
-  const values = reply.parse(raw);
-  return Array.from({ length: values.length / 3 }, (_, i) => ({
-    epoch: String(values[i * 3]),
-    offset: Number(values[i * 3 + 1]),
-    duplicate: values[i * 3 + 2] === 1,
-  }));
+const addTo = (calls: Call[], { event, publisher, rememberMs }: Append, place: number): void => {
+  const [beforeEpoch, afterOffset] = splitMessage(event);
+  const bytes = beforeEpoch.length + afterOffset.length;
+  let call = calls.at(-1);
+  if (call === undefined || call.places.length === CALL_EVENTS || call.bytes + bytes > CALL_BYTES) {
+    call = { places: [], ids: [], args: [], bytes: 0 };
+    calls.push(call);
+  }
+  call.places.push(place);
+  call.ids.push(keys.eventId(event, publisher, event.id));
+  call.args.push(beforeEpoch, afterOffset, event.id, rememberMs);
+  call.bytes += bytes;
 };
 
-export type AppendResult = Appended | AppError;
+/** The answer of the script: epoch, offset and whether the id was known, for each event. */
+export const readReply = (reply: unknown): Appended[] => {
+  const values: unknown[] = Array.isArray(reply) ? reply : [];
+  const appended: Appended[] = [];
+  for (let i = 0; i < values.length; i += 3) {
+    const [epoch, offset] = [values[i], values[i + 1]];
+    if (!Buffer.isBuffer(epoch) || typeof offset !== 'number') {
+      throw new TypeError('The append script gave another answer than it should');
+    }
+    appended.push({ epoch: epoch.toString('latin1'), offset, duplicate: values[i + 2] === 1 });
+  }
+  return appended;
+};

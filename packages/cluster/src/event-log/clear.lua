@@ -1,9 +1,6 @@
 -- Forgets a room's events; its epoch and next offset stay.
--- KEYS[1] head (hash: epoch, offset, bytes)  KEYS[2] log (stream)
+-- KEYS[1] head  KEYS[2] log (stream)
 -- Returns how many events were forgotten. Atomic: no append falls between the count and the deletion.
 local count = redis.call('XLEN', KEYS[2])
 redis.call('DEL', KEYS[2])
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.call('HSET', KEYS[1], 'bytes', 0)
-end
 return count

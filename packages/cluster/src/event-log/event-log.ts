@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { AppError, matchesPattern } from '@fanfare/protocol';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
@@ -6,7 +6,7 @@ import type { RedisLink } from '../redis.ts';
 import { loadScript, type RedisCommands } from '../redis-script.ts';
 import { type Appended, type AppendResult, byRoom, type RoomAppends, readReply } from './appending.ts';
 import { listRooms, type RoomPosition } from './rooms.ts';
-import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, readEntry } from './wire.ts';
+import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, OFFSET_MARK, readEntry } from './wire.ts';
 
 /** How much of a room's past is kept; the first of the three that is reached decides. */
 export interface Retention {
@@ -57,7 +57,11 @@ const entries = z.array(z.union([z.int(), z.instanceof(Buffer)]));
 const syncReply = z.tuple([text, z.int(), z.int(), entries]);
 const historyReply = z.tuple([text, z.int(), entries]);
 
-const newEpoch = (): string => randomBytes(EPOCH_LENGTH / 2).toString('hex');
+/** Random digits that a UUID has at both ends; Node makes them many at a time. */
+const newEpoch = (): string => {
+  const uuid = randomUUID();
+  return uuid.slice(0, EPOCH_LENGTH / 2) + uuid.slice(-EPOCH_LENGTH / 2);
+};
 
 const eventsOf = (found: z.output<typeof entries>, epoch: string): LoggedEvent[] =>
   found.flatMap((item) => (Buffer.isBuffer(item) ? [readEntry(item, epoch)] : []));
@@ -80,7 +84,7 @@ export class EventLog {
    */
   async append(event: NewEvent, options: { publisher: string; remember: boolean }): Promise<Appended> {
     const [result] = await this.appendMany([{ event, ...options }]);
-    if (result === undefined || result instanceof AppError) throw result;
+    if (result === undefined || result instanceof AppError) throw result ?? new AppError('internal');
     return result;
   }
 
@@ -92,11 +96,11 @@ export class EventLog {
     events: readonly { event: NewEvent; publisher: string; remember: boolean }[],
   ): Promise<AppendResult[]> {
     const results: AppendResult[] = [];
-    const idleMs = this.#isSharded ? RESEND_LIFE_MS : 0;
+    const otherwiseMs = this.#isSharded ? RESEND_LIFE_MS : 0;
     const appends = events.map(({ event, publisher, remember }) => ({
       event,
       publisher,
-      rememberMs: remember ? ID_LIFE_MS : idleMs,
+      rememberMs: remember ? ID_LIFE_MS : otherwiseMs,
     }));
     await Promise.all(byRoom(appends).map((room) => this.#appendTo(room, results)));
     return results;
@@ -105,10 +109,14 @@ export class EventLog {
   async #appendTo({ room, calls }: RoomAppends, results: AppendResult[]): Promise<void> {
     let failed: AppError | undefined;
     for (const { places, ids, args } of calls) {
-      const appended = failed === undefined ? await this.#append(room, ids, args).catch(AppError.from) : [];
-      if (appended instanceof AppError) failed = appended;
+      let appended: Appended[] = [];
+      try {
+        if (failed === undefined) appended = await this.#append(room, ids, args);
+      } catch (error) {
+        failed = AppError.from(error);
+      }
       for (const [i, place] of places.entries()) {
-        results[place] = failed ?? ((Array.isArray(appended) && appended[i]) || new AppError('internal'));
+        results[place] = failed ?? appended[i] ?? new AppError('internal');
       }
     }
   }
@@ -118,18 +126,18 @@ export class EventLog {
     ids: readonly string[],
     events: readonly (string | number | Buffer)[],
   ): Promise<Appended[]> {
-    const { namespace, room } = place;
+    const { room } = place;
     const rule = this.#retention.find(({ pattern }) => matchesPattern(pattern, room));
     if (rule === undefined)
       throw new TypeError(`No retention rule matches ${room}: the last one must match everything`);
     const reply = await this.#run(append, place, ids, [
-      keys.roomChannel(namespace, room),
       this.#isSharded ? 'SPUBLISH' : 'PUBLISH',
       newEpoch(),
       rule.count,
       rule.bytes,
       rule.ageMs,
       HEAD_LIFE_MS,
+      OFFSET_MARK,
       ...events,
     ]);
     return readReply(reply);

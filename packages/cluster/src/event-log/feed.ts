@@ -54,6 +54,8 @@ export class RoomFeed {
   #isSuspended = false;
   /** How often it was suspended: a verification that began before the last one does not count. */
   #suspensions = 0;
+  /** How often the order was broken: a join that began before the last time is not whole. */
+  #resets = 0;
   #retry: NodeJS.Timeout | undefined;
   /** What was delivered since joins began, for each join under way. */
   readonly #collectors = new Set<LoggedEvent[]>();
@@ -100,14 +102,10 @@ export class RoomFeed {
    */
   verify(): Promise<void> {
     this.#mustVerify = true;
-    this.#catchUp ??= this.#run()
-      .catch((error: unknown) => {
-        this.#tryLater();
-        throw error;
-      })
-      .finally(() => {
-        this.#catchUp = undefined;
-      });
+    this.#catchUp ??= this.#run().catch((error: unknown) => {
+      this.#tryLater();
+      throw error;
+    });
     return this.#catchUp;
   }
 
@@ -133,6 +131,7 @@ export class RoomFeed {
     // A client may have heard more on a faster node.
     if (since && since.epoch === this.#epoch && since.offset > this.#offset) await this.verify();
     const start = this.position;
+    const resets = this.#resets;
     const collected: LoggedEvent[] = [];
     this.#collectors.add(collected);
     const dispose = () => void this.#collectors.delete(collected);
@@ -141,7 +140,7 @@ export class RoomFeed {
       const past = from === undefined ? [] : await this.#read(from, start);
       const isWhole = from === start.offset || (from !== undefined && past[0]?.meta.offset === from + 1);
       const admit = (): JoinAnswer => {
-        if (from === undefined || start.epoch !== this.#epoch || (since && !isWhole)) {
+        if (from === undefined || resets !== this.#resets || (since && !isWhole)) {
           return { ...this.position, recovered: false, events: [] };
         }
         const end = past.at(-1)?.meta.offset ?? start.offset;
@@ -212,18 +211,29 @@ export class RoomFeed {
   }
 
   async #run(): Promise<void> {
-    const suspensions = this.#suspensions;
-    while (this.#mustVerify || this.#target > this.#offset) {
-      this.#mustVerify = false;
-      const known = { epoch: this.#epoch, offset: this.#offset, id: this.#lastId };
-      const page = await this.#log.sync(this.#place, known, { read: !this.#isNew });
-      if (this.#closed) return;
-      if (this.#isNew) this.#start(page);
-      else if (page.lost) this.#reset(page.head, 'lost');
-      else if (page.head.epoch !== this.#epoch && this.#epoch !== '') this.#reset(page.head, 'epoch');
-      else this.#continue(page);
+    try {
+      let suspensions = this.#suspensions;
+      while (this.#mustVerify || this.#target > this.#offset) {
+        this.#mustVerify = false;
+        suspensions = this.#suspensions;
+        await this.#compare();
+        if (this.#closed) return;
+      }
+      if (suspensions === this.#suspensions) this.#isSuspended = false;
+    } finally {
+      // In the step that ends the loop: whoever asks after it gets a new one.
+      this.#catchUp = undefined;
     }
-    if (suspensions === this.#suspensions) this.#isSuspended = false;
+  }
+
+  async #compare(): Promise<void> {
+    const known = { epoch: this.#epoch, offset: this.#offset, id: this.#lastId };
+    const page = await this.#log.sync(this.#place, known, { read: !this.#isNew });
+    if (this.#closed) return;
+    if (this.#isNew) this.#start(page);
+    else if (page.lost) this.#reset(page.head, 'lost');
+    else if (page.head.epoch !== this.#epoch && this.#epoch !== '') this.#reset(page.head, 'epoch');
+    else this.#continue(page);
   }
 
   #start({ head }: LogPage): void {
@@ -254,6 +264,7 @@ export class RoomFeed {
   }
 
   #reset(head: Position, reason: ResetReason): void {
+    this.#resets += 1;
     this.#epoch = head.epoch;
     this.#offset = head.offset;
     this.#lastId = '';

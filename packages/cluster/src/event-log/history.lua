@@ -1,5 +1,5 @@
 -- Reads a room's log in either direction.
--- KEYS[1] head (hash: epoch, offset, bytes)  KEYS[2] log (stream)
+-- KEYS[1] head (hash: epoch, offset, …)  KEYS[2] log (stream)
 -- ARGV[1] 'forward' or 'backward'  ARGV[2] offset to go on from, itself not read ('' the end)  ARGV[3] most events
 -- ARGV[4] most bytes; the first event is read whatever its size
 -- Returns {epoch, head offset, {offset, message, …}}. Atomic: the head belongs to the entries.

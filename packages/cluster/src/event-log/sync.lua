@@ -1,5 +1,5 @@
 -- Compares a node's position in a room with the log and reads on from it.
--- KEYS[1] head (hash: epoch, offset, bytes)  KEYS[2] log (stream)
+-- KEYS[1] head (hash: epoch, offset, …)  KEYS[2] log (stream)
 -- ARGV[1] the node's epoch ('' when it has none)  ARGV[2] its last offset  ARGV[3] id of the event at that offset ('' unknown)
 -- ARGV[4] most events to read, 0 for none  ARGV[5] most bytes to read  ARGV[6] a new epoch, used when writes were lost
 -- Returns {epoch, head offset, 1 when writes were lost, {offset, message, …}}. Atomic: the first node that finds the

@@ -34,46 +34,44 @@ export interface NewEvent {
 }
 
 const EVENT_PACKET = 2;
-const FIXED_STRING = Buffer.from([0xa0 + EPOCH_LENGTH]);
-const FLOAT64 = Buffer.from([0xcb]);
 const mapOf = (size: number): Buffer => Buffer.from([0x80 + size]);
 const arrayOf = (size: number): Buffer => Buffer.from([0x90 + size]);
+const EPOCH = Buffer.concat([encode('epoch'), Buffer.from([0xa0 + EPOCH_LENGTH])]);
+/** What stands between epoch and offset: key and type of the offset, 8 bytes as a double. */
+export const OFFSET_MARK = Buffer.concat([encode('offset'), Buffer.from([0xcb])]);
+
+/** Everything before the event name, but for the namespace. */
+const OPENING = Buffer.concat([
+  arrayOf(3),
+  encode(LOG_UID),
+  mapOf(3),
+  ...['type', EVENT_PACKET, 'nsp'].map(encode),
+]);
+const DATA = Buffer.concat([encode('data'), arrayOf(3)]);
+
+/** Epoch and offset come first, then three entries, or four. */
+const META = Buffer.concat([mapOf(5), EPOCH]);
+const META_WITH_SENDER = Buffer.concat([mapOf(6), EPOCH]);
 
 /**
- * The message of `@socket.io/redis-adapter` for one room, `[uid, packet, opts]` in msgpack, cut at the two places where
- * the append script puts the epoch and the offset. So the script never decodes what a publisher sent.
+ * The message of `@socket.io/redis-adapter` for one room, `[uid, packet, opts]` in msgpack, cut where the append script
+ * puts the epoch, `OFFSET_MARK` and the offset. So the script never decodes what a publisher sent.
  */
-export function splitMessage(event: NewEvent): [beforeEpoch: Buffer, beforeOffset: Buffer, rest: Buffer] {
+export function splitMessage(event: NewEvent): [beforeEpoch: Buffer, afterOffset: Buffer] {
   const { namespace, room, id, from, rooms, except } = event;
   const opts = {
     rooms: [room],
     except: [],
     flags: {},
-    ...(rooms && rooms.length > 1 && { allRooms: [...rooms] }),
-    ...(except && except.length > 0 && { exceptUsers: [...except] }),
+    ...(rooms && rooms.length > 1 && { allRooms: rooms }),
+    ...(except && except.length > 0 && { exceptUsers: except }),
   };
-  const rest = { id, room, at: Date.now(), ...(from !== undefined && { from }) };
-  const restPairs = Object.entries(rest).flatMap(([key, value]) => [encode(key), encode(value)]);
-  return [
-    Buffer.concat([
-      arrayOf(3),
-      encode(LOG_UID),
-      mapOf(3),
-      encode('type'),
-      encode(EVENT_PACKET),
-      encode('nsp'),
-      encode(namespace),
-      encode('data'),
-      arrayOf(3),
-      encode(event.event),
-      encode(event.data),
-      mapOf(2 + restPairs.length / 2),
-      encode('epoch'),
-      FIXED_STRING,
-    ]),
-    Buffer.concat([encode('offset'), FLOAT64]),
-    Buffer.concat([...restPairs, encode(opts)]),
-  ];
+  const meta = { id, room, at: Date.now() };
+  // Entries alone: an encoded array or map without its first byte.
+  const named = encode([event.event, event.data]).subarray(1);
+  const rest = encode([from === undefined ? meta : { ...meta, from }, opts]).subarray(2);
+  const head = from === undefined ? META : META_WITH_SENDER;
+  return [Buffer.concat([OPENING, encode(namespace), DATA, named, head]), rest];
 }
 
 const loggedMessage = z.tuple([

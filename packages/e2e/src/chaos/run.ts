@@ -49,12 +49,12 @@ export interface Scenario {
 }
 
 const SETTLE_MS = 30_000;
-/** Events flow for so long before and after the fault. */
+/** Events flow for so long before and after the fault, unless the caller says otherwise. */
 const CALM_MS = 2000;
 
 export const runScenario = async (
   scenario: Scenario,
-  given: { seed: number; load: Load },
+  given: { seed: number; load: Load; calmMs?: number },
 ): Promise<Verdict> => {
   const began = performance.now();
   const load = { ...given.load, ...scenario.load };
@@ -95,27 +95,31 @@ export const runScenario = async (
     timeUntilWhole: (some = members) => timeUntilWhole(some),
   };
 
-  if (scenario.publishes !== false) {
-    publishers.start();
-    await flows(publishers, CALM_MS);
-  }
-  await scenario.fault(chaos);
-  note('healed');
-  if (scenario.publishes !== false) {
-    const healedAt = performance.now();
-    const acceptedBefore = publishers.counts.accepted;
-    await eventually(() => atLeast(publishers.counts.accepted, acceptedBefore + 1), { timeoutMs: SETTLE_MS });
-    checks.push({
-      name: 'first accepted after healing, ms',
-      value: Math.round(performance.now() - healedAt),
-    });
-    await flows(publishers, CALM_MS);
-  }
-  await publishers.stop();
-  note('publishers stopped');
+  await carryOut(scenario, chaos, given.calmMs ?? CALM_MS);
   const settledMs = await timeUntilWhole(members).catch(() => SETTLE_MS + 1);
   checks.push({ name: 'whole after the last event, ms', value: settledMs, atMost: SETTLE_MS });
   return conclude({ scenario, chaos, load, timeline, checks, latencies, seed: given.seed, began });
+};
+
+/** The fault, with events flowing before, during and after it. */
+const carryOut = async (scenario: Scenario, chaos: Chaos, calmMs: number): Promise<void> => {
+  const { publishers, note, check } = chaos;
+  const publishes = scenario.publishes !== false;
+  if (publishes) {
+    publishers.start();
+    await flows(publishers, calmMs);
+  }
+  await scenario.fault(chaos);
+  note('healed');
+  if (publishes) {
+    const healedAt = performance.now();
+    const acceptedBefore = publishers.counts.accepted;
+    await eventually(() => atLeast(publishers.counts.accepted, acceptedBefore + 1), { timeoutMs: SETTLE_MS });
+    check({ name: 'first accepted after healing, ms', value: Math.round(performance.now() - healedAt) });
+    await flows(publishers, calmMs);
+  }
+  await publishers.stop();
+  note('publishers stopped');
 };
 
 const atLeast = (value: number, least: number): void => {

@@ -60,13 +60,14 @@ export const repliesDropped = (times: number): Scenario => ({
   },
 });
 
-/** All data is gone, and nobody is told by Redis. */
+/** All data is gone, and nobody is told by Redis: a room finds out with its next event. */
 export const redisEmptied: Scenario = {
   name: 'redis emptied',
   resets: 'every member',
-  fault: async ({ cluster, note }) => {
+  fault: async ({ cluster, rooms, publishers, note }) => {
     await cluster.askRedis((redis) => redis.flushall());
     note('redis emptied');
+    await Promise.all(rooms.map((room) => publishers.publish(room)));
   },
 };
 
