@@ -7,6 +7,10 @@ import { z } from 'zod';
 export const TOLD = 'test:told';
 
 const joined = z.object({ ok: z.literal(true) });
+const refusal = z.object({ ok: z.literal(false), error: z.object({ retryable: z.literal(true) }) });
+
+/** Wait before a join that was refused for now is asked for again, in ms. */
+const AGAIN_MS = 100;
 
 /** A stock client that joins its room whenever it connects, as an app does, and keeps what happens to it. */
 export interface Client extends AsyncDisposable {
@@ -21,8 +25,10 @@ export interface Client extends AsyncDisposable {
   readonly joins: number;
   /** Id of the node that holds its session. */
   readonly node: string;
-  /** Publishes to its room through its socket. */
+  /** Publishes to its room through its socket: logged, and heard by all members. */
   tell(data: unknown): Promise<void>;
+  /** Signals to the other members of its room: not logged. */
+  signal(data: unknown): Promise<void>;
   /** Resolves when it hears this. */
   hears(data: unknown, options?: { timeoutMs?: number }): Promise<void>;
 }
@@ -34,11 +40,13 @@ export interface ClientOptions {
   /** Default `/`. */
   namespace?: string;
   transports?: ManagerOptions['transports'];
+  /** What is waited for: a connection, or membership of the room as well. Default `room`. */
+  awaits?: 'connection' | 'room';
 }
 
 /** Opens a stock client with stock settings and waits until it is in its room. */
 export const openClient = async (url: string, options: ClientOptions): Promise<Client> => {
-  const { token, room = 'test:all', namespace = '/', transports } = options;
+  const { token, room = 'test:all', namespace = '/', transports, awaits = 'room' } = options;
   const socket = io(url + namespace, {
     auth: { token },
     forceNew: true,
@@ -48,11 +56,13 @@ export const openClient = async (url: string, options: ClientOptions): Promise<C
   socket.on(TOLD, (data) => seen.heard.push(data));
   socket.on('disconnect', (reason) => seen.lost.push(reason));
   socket.on('connect_error', (error) => seen.refused.push(error.message));
-  socket.on('connect', () => {
+  const join = () => {
     socket.emit('room:join', { room }, (answer: unknown) => {
       if (joined.safeParse(answer).success) seen.joins += 1;
+      if (refusal.safeParse(answer).success) setTimeout(() => socket.connected && join(), AGAIN_MS);
     });
-  });
+  };
+  socket.on('connect', join);
   const client: Client = {
     socket,
     heard: seen.heard,
@@ -68,6 +78,10 @@ export const openClient = async (url: string, options: ClientOptions): Promise<C
       const answer = await socket.timeout(5000).emitWithAck('room:publish', { room, event: TOLD, data });
       expect(answer).toMatchObject({ ok: true });
     },
+    signal: async (data) => {
+      const answer = await socket.timeout(5000).emitWithAck('room:signal', { room, event: TOLD, data });
+      expect(answer).toMatchObject({ ok: true });
+    },
     hears: (data, { timeoutMs = 5000 } = {}) =>
       eventually(() => expect(seen.heard).toContainEqual(data), { timeoutMs }),
     [Symbol.asyncDispose]: async () => {
@@ -75,7 +89,9 @@ export const openClient = async (url: string, options: ClientOptions): Promise<C
     },
   };
   try {
-    await eventually(() => expect(client).toMatchObject({ joins: 1 }), { timeoutMs: 10_000 });
+    const state = () => ({ connected: socket.connected, joins: seen.joins });
+    const wanted = awaits === 'room' ? { joins: 1 } : { connected: true };
+    await eventually(() => expect(state()).toMatchObject(wanted), { timeoutMs: 10_000 });
   } catch (error) {
     socket.disconnect();
     throw error;

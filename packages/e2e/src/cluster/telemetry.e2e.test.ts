@@ -151,7 +151,7 @@ test('what the nodes and the api log is JSON that says who and where, never what
     return found;
   });
   expect(connected).toMatchObject({
-    level: 'info',
+    level: 'debug',
     app: 'gateway',
     node: 'n1',
     worker: '0',
@@ -164,12 +164,12 @@ test('what the nodes and the api log is JSON that says who and where, never what
   for (const secret of [SECRET, stack.token, stack.apiKey]) expect(all).not.toContain(secret);
 });
 
-test('"server shutting down" is logged with its socket, after the node has stopped being ready (row 27)', async () => {
+test('"forced close" is logged with its socket, after the node has stopped being ready (row 27)', async () => {
   await using client = await open(1);
   const { id } = client.socket;
   stack.nodes[1]?.process.kill('SIGTERM');
   expect(await stack.nodes[1]?.process.exited).toEqual({ code: 0, signal: null });
-  expect(await endOf(id)).toMatchObject({ node: 'n2', reason: 'server shutting down' });
+  expect(await endOf(id)).toMatchObject({ node: 'n2', reason: 'forced close' });
   expect(client.lost).toEqual(['transport close']);
   const told = records().filter(({ node }) => node === 'n2');
   const at = (msg: string) => told.findIndex((one) => one.msg === msg && (one.socket ?? id) === id);

@@ -51,7 +51,7 @@ describe('two nodes of two workers each', () => {
   const log = createWorkerLog();
   let stack: Stack;
   beforeAll(async () => {
-    stack = await startStack({ nodes: 2, workers: 2, onLog: log.write });
+    stack = await startStack({ nodes: 2, workers: 2, env: { LOG_LEVEL: 'debug' }, onLog: log.write });
   });
   afterAll(() => stack[Symbol.asyncDispose]());
 
@@ -151,7 +151,7 @@ describe('one node of two workers without Redis', () => {
   const log = createWorkerLog();
   let single: Single;
   beforeAll(async () => {
-    single = await startSingle({ workers: 2, onLog: log.write });
+    single = await startSingle({ workers: 2, env: { LOG_LEVEL: 'debug' }, onLog: log.write });
   });
   afterAll(() => single[Symbol.asyncDispose]());
 
