@@ -14,15 +14,20 @@ export class Broadcast {
   readonly packets: EncodedPackets;
   /** Attachments are binary frames, which an Engine.IO 3 or base64 connection does not take as they are. */
   readonly hasBinary: boolean;
+  readonly #stockFrame: unknown;
   #frame: Buffer | null = null;
 
-  private constructor(packets: EncodedPackets, hasBinary: boolean) {
+  private constructor(packets: EncodedPackets, hasBinary: boolean, stockFrame: unknown) {
     this.packets = packets;
     this.hasBinary = hasBinary;
+    this.#stockFrame = stockFrame;
   }
 
-  /** Returns null for what a parser may return beside text and bytes (a Blob, a promise). */
-  static of(packets: EncodedPackets): Broadcast | null {
+  /**
+   * Returns null for what a parser may return beside text and bytes (a Blob, a promise).
+   * @param stockFrame the frame of a text packet that the adapter may have made already, as a list of buffers
+   */
+  static of(packets: EncodedPackets, stockFrame?: unknown): Broadcast | null {
     if (!Array.isArray(packets) || packets.length === 0) return null;
     let hasBinary = false;
     for (const packet of packets) {
@@ -30,7 +35,7 @@ export class Broadcast {
       if (!isBytes(packet)) return null;
       hasBinary = true;
     }
-    return new Broadcast(packets, hasBinary);
+    return new Broadcast(packets, hasBinary, stockFrame);
   }
 
   /**
@@ -38,8 +43,7 @@ export class Broadcast {
    * application may write into its buffers as soon as emit() has returned.
    */
   get frame(): Buffer {
-    this.#frame ??=
-      this.packets.length === 1 ? toFrame(this.packets[0]) : Buffer.concat(this.packets.map(toFrame));
+    this.#frame ??= this.#toFrame();
     return this.#frame;
   }
 
@@ -49,6 +53,13 @@ export class Broadcast {
     const isText = this.packets.length === 1 && typeof first === 'string';
     const options = { compress: true, ...(isText && { wsPreEncodedFrame: [this.frame] }) };
     return this.packets.map((data) => ({ type: 'message', data, options }));
+  }
+
+  #toFrame(): Buffer {
+    if (this.packets.length > 1) return Buffer.concat(this.packets.map(toFrame));
+    // Copying is a third of encoding the text once more.
+    const isReady = Array.isArray(this.#stockFrame) && this.#stockFrame.every(Buffer.isBuffer);
+    return isReady ? Buffer.concat(this.#stockFrame) : toFrame(this.packets[0]);
   }
 }
 

@@ -41,7 +41,7 @@ function decorate(adapter: AdapterSeam, collector: Collector): void {
   const membership = walksLike(adapter) ? new Membership(adapter, attach) : null;
   adapter._encode = (packet, options) => {
     const packets = encode.call(adapter, packet, options);
-    const broadcast = collector.isWatched ? null : Broadcast.of(packets);
+    const broadcast = collector.isWatched ? null : Broadcast.of(packets, options.wsPreEncodedFrame);
     if (broadcast !== null) markBroadcast(options, broadcast);
     membership?.announce(options.volatile ? null : broadcast);
     return packets;

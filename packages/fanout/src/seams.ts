@@ -34,6 +34,8 @@ export interface AdapterSeam {
 
 export interface WriteOptions {
   readonly volatile?: boolean;
+  /** The frame of a single text packet: its header and its payload. */
+  readonly wsPreEncodedFrame?: unknown;
 }
 
 /** `Client` of socket.io 4.8.4: every packet of every namespace of a connection passes `writeToEngine`. */
