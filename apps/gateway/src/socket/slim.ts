@@ -15,8 +15,7 @@ export function slim(socket: GatewaySocket): void {
 const SLIM = Symbol('slim request');
 const NO_AUTH = Object.freeze({});
 
-/** @internal */
-export const slimRequest = (connection: Connection): void => {
+const slimRequest = (connection: Connection): void => {
   const { headers, url, _query, socket } = connection.request as Connection['request'] & { _query: unknown }; // set by engine.io
   const encrypted = 'encrypted' in socket && socket.encrypted === true;
   const request = { headers, url, _query, connection: encrypted ? ENCRYPTED : PLAIN, [SLIM]: true };
