@@ -43,7 +43,7 @@ import { guardNamespace } from './socket/guard.ts';
 import { authenticate, createTokenVerifier } from './socket/handshake.ts';
 import { createEdge, type Edge } from './socket/on.ts';
 import { createSocketServer, type GatewayNamespace, type GatewaySocket, userOf } from './socket/server.ts';
-import { slim } from './socket/slim.ts';
+import { forgetHandshakes, slimSocket } from './socket/slim.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 
 const VERSION = '0.1.0';
@@ -194,6 +194,7 @@ const openNamespace = (
   if (hasTeam) guardNamespace(namespace, events);
   registerRooms({ rooms, edge });
   registerSignals(edge);
+  const forget = hasTeam ? undefined : forgetHandshakes();
   const dispatch = createDispatch({ edge, events, guard: hasTeam });
   const factsOf = (socket: GatewaySocket) => ({
     socket: socket.id,
@@ -209,7 +210,8 @@ const openNamespace = (
     socket.on('disconnect', onDisconnect);
     dispatch(socket);
     void socket.join(userRoom(socket.data.user.id));
-    if (!hasTeam) slim(socket);
+    slimSocket(socket);
+    forget?.(socket);
   });
   return edge;
 };
