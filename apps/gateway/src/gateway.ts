@@ -49,7 +49,7 @@ import {
   type GatewaySocket,
   userOf,
 } from './socket/server.ts';
-import { slim } from './socket/slim.ts';
+import { forgetHandshakes, slimSocket } from './socket/slim.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 
 const VERSION = '0.1.0';
@@ -214,6 +214,7 @@ const openNamespace = (
   if (hasTeam) guardNamespace(namespace, events);
   registerRooms({ rooms, edge });
   registerSignals(edge);
+  const forget = hasTeam ? undefined : forgetHandshakes();
   const dispatch = createDispatch({ edge, events, guard: hasTeam });
   const factsOf = (socket: GatewaySocket) => ({
     socket: socket.id,
@@ -229,7 +230,8 @@ const openNamespace = (
     socket.on('disconnect', onDisconnect);
     dispatch(socket);
     void socket.join(userRoom(socket.data.user.id));
-    if (!hasTeam) slim(socket);
+    slimSocket(socket);
+    forget?.(socket);
   });
   return edge;
 };

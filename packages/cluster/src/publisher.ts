@@ -10,6 +10,7 @@ import {
 import { Emitter } from '@socket.io/redis-emitter';
 import { Server } from 'socket.io';
 import { z } from 'zod';
+import type { AppendResult } from './event-log/appending.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { SOCKET_IO_PREFIX } from './keys.ts';
 import { listNodes } from './nodes/registry.ts';
@@ -73,6 +74,22 @@ const perRoom = ({ rooms, except, id, event, data }: Publication) => {
   });
 };
 
+/** One for each room, all under one id. */
+const appendsOf = ({ rooms, namespace, event, data, except, publisher, ...given }: Publication) => {
+  const id = given.id ?? randomUUID();
+  const remember = given.id !== undefined;
+  return rooms.map((room) => ({
+    event: { namespace, room, event, data, id, rooms, except },
+    publisher,
+    remember,
+  }));
+};
+
+const toPublishing = (room: string, result: AppendResult): Publishing =>
+  result instanceof AppError
+    ? { room, error: result }
+    : { room, epoch: result.epoch, offset: result.offset, duplicate: result.duplicate };
+
 /** Publishes over Redis: into the rooms' logs, or in the wire format of the adapter for what is ephemeral. */
 export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublisher {
   const tell = (publication: Publication): Promise<Publishing[]> => {
@@ -93,25 +110,21 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
       ),
     );
   };
-  const append = async (publications: readonly Publication[]): Promise<Publishing[][]> => {
-    const appends = publications.flatMap(({ rooms, namespace, event, data, except, publisher, ...given }) => {
-      const id = given.id ?? randomUUID();
-      return rooms.map((room) => ({
-        event: { namespace, room, event, data, id, rooms, except },
-        publisher,
-        remember: given.id !== undefined,
-      }));
-    });
-    const results = (await log.appendMany(appends)).values();
+  const appendMany = async (publications: readonly Publication[]): Promise<Publishing[][]> => {
+    const results = (await log.appendMany(publications.flatMap(appendsOf))).values();
     return publications.map(({ rooms }) =>
-      rooms.map((room) => {
-        const result = results.next().value ?? new AppError('internal');
-        return result instanceof AppError ? { room, error: result } : { room, ...result };
-      }),
+      rooms.map((room) => toPublishing(room, results.next().value ?? new AppError('internal'))),
     );
   };
+  /** Most publishes are for one room. */
+  const append = async (publication: Publication): Promise<Publishing[]> => {
+    const [first, ...others] = appendsOf(publication);
+    if (first === undefined || others.length > 0) return (await appendMany([publication]))[0] ?? [];
+    const result = await log.append(first.event, first).catch(AppError.from);
+    return [toPublishing(first.event.room, result)];
+  };
   const publishMany = async (publications: readonly Publication[]): Promise<Publishing[][]> => {
-    const appending = append(publications.filter(({ ephemeral }) => !ephemeral));
+    const appending = appendMany(publications.filter(({ ephemeral }) => !ephemeral));
     const telling = Promise.all(publications.filter(({ ephemeral }) => ephemeral).map(tell));
     const [appended, told] = [(await appending).values(), (await telling).values()];
     return publications.map(({ ephemeral }) => (ephemeral ? told : appended).next().value ?? []);
@@ -119,8 +132,7 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
   return {
     mode: 'redis',
     log,
-    publish: async (publication) =>
-      publication.ephemeral ? tell(publication) : ((await append([publication]))[0] ?? []),
+    publish: (publication) => (publication.ephemeral ? tell(publication) : append(publication)),
     publishMany,
     nodes: () =>
       listNodes(link.pub).catch((cause: unknown) => {

@@ -21,13 +21,10 @@ export function loadScript(file: URL): RedisScript {
   const source = readFileSync(file, 'utf8');
   const hash = createHash('sha1').update(source).digest('hex');
   return {
-    run: async (redis, keys, args) => {
-      try {
-        return await redis.callBuffer('EVALSHA', hash, keys.length, ...keys, ...args);
-      } catch (error) {
+    run: (redis, keys, args) =>
+      redis.callBuffer('EVALSHA', hash, keys.length, ...keys, ...args).catch((error: unknown) => {
         if (!isUnknownScript(error)) throw error;
         return redis.callBuffer('EVAL', source, keys.length, ...keys, ...args);
-      }
-    },
+      }),
   };
 }

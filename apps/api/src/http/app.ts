@@ -57,8 +57,12 @@ const mount = (app: Express, route: Route, authenticate: (header: string | undef
     try {
       if (route.access === 'api-key') publisher = authenticate(req.headers.authorization);
       const body = await readBody?.(req, res);
-      const { params, query } = req;
-      const answer = await route.run({ params, query, body, caller: publisher ?? '' });
+      const answer = await route.run({
+        params: req.params,
+        query: route.query && req.query,
+        body,
+        caller: publisher ?? '',
+      });
       const text = JSON.stringify(answer);
       res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Length': Buffer.byteLength(text) }).end(text);
     } catch (thrown) {

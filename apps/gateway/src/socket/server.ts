@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { Server as HttpServer } from 'node:http';
 import type { AdapterFactory } from '@fanfare/cluster';
 import type { TokenClaims } from '@fanfare/protocol';
@@ -9,7 +9,7 @@ import type { GatewayEvents } from '../events.ts';
 
 /** What the handshake established about a socket. */
 export interface SocketData {
-  user: { id: string; info: Record<string, unknown> };
+  user: { id: string; info: Readonly<Record<string, unknown>> };
   claims: TokenClaims;
 }
 
@@ -41,8 +41,8 @@ export function createSocketServer(
     connectTimeout: CONNECT_TIMEOUT_MS,
     adapter: deps.adapter,
   });
-  // 15 bytes are 20 characters of base64url.
-  io.engine.generateId = () => `${randomBytes(15).toString('base64url')}_${config.node}`;
+  const random = randomIds();
+  io.engine.generateId = () => `${random()}_${config.node}`;
   io.engine.on('connection_error', ({ code, message }: { code: number; message: string }) => {
     deps.events.refusedConnection({ code: `engine_${code}`, reason: message });
   });
@@ -55,3 +55,17 @@ export function createSocketServer(
   }
   return io;
 }
+
+/** 15 random bytes, which are 20 characters of base64url; fetched for many ids at once, as a call for each costs 9 µs. */
+const randomIds = (): (() => string) => {
+  const bytes = Buffer.alloc(15 * 64);
+  let next = bytes.length;
+  return () => {
+    if (next === bytes.length) {
+      randomFillSync(bytes);
+      next = 0;
+    }
+    next += 15;
+    return bytes.toString('base64url', next - 15, next);
+  };
+};

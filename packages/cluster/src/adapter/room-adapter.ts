@@ -43,11 +43,14 @@ export const createRoomAdapter = (options: RoomAdapterOptions): AdapterFactory =
 
 /** Why this node listens to a room: members, or joins under way. */
 interface Interest {
-  /** The subscription stands, and the room's position is known where that can be had. */
-  stands: Promise<void>;
+  /** Until the subscription stands, and the room's position is known where that can be had. */
+  pending: Promise<void> | undefined;
   joins: number;
   feed: RoomFeed | undefined;
 }
+
+/** What there is to say of any room without a log: each socket has such a room, and its user. */
+const STANDING: Interest = Object.freeze({ pending: undefined, joins: 0, feed: undefined });
 
 /** How many ids of events for several rooms are remembered per socket. */
 const HEARD_IDS = 256;
@@ -87,7 +90,7 @@ export class RoomAdapter extends Adapter {
       rooms: () => [...this.rooms.keys()],
     };
     this.#queries = new ClusterQueries({ ...options, namespace, uid: this.uid, local });
-    void options.bus.listen(keys.namespaceChannel(namespace.name), (message) => this.#receive(message));
+    void options.bus.listen(keys.namespaceChannel(namespace.name), this.#receive);
     options.bus.onChange({ interrupted: () => this.#suspend(), restored: () => this.#verify() });
     this.#positionCheck = setInterval(() => this.#verify(), options.positionCheckMs ?? POSITION_CHECK_MS);
     this.on('create-room', (room: string) => this.#enter(room));
@@ -97,8 +100,8 @@ export class RoomAdapter extends Adapter {
   /** Resolves once this node hears what is told to the rooms. */
   override addAll(id: string, rooms: Set<string>): Promise<void> {
     super.addAll(id, rooms);
-    const standing = [...rooms].flatMap((room) => this.#interests.get(room)?.stands ?? []);
-    return Promise.all(standing).then(() => undefined);
+    const pending = [...rooms].flatMap((room) => this.#interests.get(room)?.pending ?? []);
+    return Promise.all(pending).then(() => undefined);
   }
 
   override broadcast(packet: { nsp?: string; data: unknown[] }, opts: BroadcastOptions): void {
@@ -166,6 +169,7 @@ export class RoomAdapter extends Adapter {
    * ends the join whether or not it came to that. Rejects with `unavailable` when the log cannot be read.
    */
   async prepareJoin(room: string, request: JoinRequest): Promise<PreparedJoin | undefined> {
+    if (!this.#hasLog(room)) return undefined;
     const interest = this.#enter(room);
     interest.joins += 1;
     const release = () => {
@@ -173,7 +177,7 @@ export class RoomAdapter extends Adapter {
       this.#release(room);
     };
     try {
-      await interest.stands;
+      await interest.pending;
       if (interest.feed === undefined) return undefined;
       const prepared = await interest.feed.prepareJoin(request);
       return {
@@ -194,6 +198,10 @@ export class RoomAdapter extends Adapter {
     return events.filter((event) => this.#isFor(socket, event));
   }
 
+  #hasLog(room: string): boolean {
+    return this.#options.log !== undefined && isRoomName(room);
+  }
+
   #enter(room: string): Interest {
     const known = this.#interests.get(room);
     if (known !== undefined) return known;
@@ -201,7 +209,7 @@ export class RoomAdapter extends Adapter {
     const place = { namespace: this.#namespace.name, room };
     const isSocketRoom = this.sids.has(room);
     const feed =
-      log === undefined || !isRoomName(room)
+      log === undefined || !this.#hasLog(room)
         ? undefined
         : new RoomFeed({
             log: { sync: (...query) => this.#reads.run(() => log.sync(...query)) },
@@ -211,16 +219,20 @@ export class RoomAdapter extends Adapter {
               reset: (position, reason) => this.#tellReset(room, position, reason),
             },
           });
-    const stands = isSocketRoom && !socketRooms ? Promise.resolve() : this.#listen(room, feed);
-    const interest: Interest = { stands, joins: 0, feed };
+    const interest: Interest = { pending: undefined, joins: 0, feed };
     this.#interests.set(room, interest);
+    if (isSocketRoom && !socketRooms) return interest;
+    interest.pending = this.#listen(room, feed).then(() => {
+      interest.pending = undefined;
+      if (feed === undefined && this.#interests.get(room) === interest) this.#interests.set(room, STANDING);
+    });
     return interest;
   }
 
   /** A position read before the subscription stands, or a member told of before there is one, would miss events. */
   async #listen(room: string, feed: RoomFeed | undefined): Promise<void> {
     const channel = keys.roomChannel(this.#namespace.name, room);
-    await this.#options.bus.listen(channel, (message) => this.#receive(message));
+    await this.#options.bus.listen(channel, this.#receive);
     // A log that cannot be read keeps nobody from the ephemeral events of a room.
     await feed?.settled().catch(() => undefined);
   }
@@ -245,7 +257,7 @@ export class RoomAdapter extends Adapter {
   }
 
   /** A broadcast from the bus. Throws on anything else, which the bus counts. */
-  #receive(message: Buffer): void {
+  readonly #receive = (message: Buffer): void => {
     const broadcast = readBroadcast(message);
     const [uid, packet, target] = broadcast;
     if (uid === this.uid || (packet.nsp ?? '/') !== this.#namespace.name) return;
@@ -253,7 +265,7 @@ export class RoomAdapter extends Adapter {
     const feed = logged && this.#interests.get(logged.meta.room)?.feed;
     if (logged !== undefined && feed !== undefined) feed.accept(logged);
     else super.broadcast(packet, toOptions(target));
-  }
+  };
 
   #tellLogged(room: string, event: LoggedEvent): void {
     const packet = { type: EVENT_PACKET, data: [event.event, event.data, event.meta] };

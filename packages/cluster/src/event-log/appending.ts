@@ -21,7 +21,7 @@ const CALL_EVENTS = 100;
 const CALL_BYTES = 256 * 1024;
 
 /** One call of the script: events of one room in order, with the places of their answers. */
-interface Call {
+export interface AppendCall {
   places: number[];
   ids: string[];
   args: (string | number | Buffer)[];
@@ -31,7 +31,7 @@ interface Call {
 /** The events of one room, in the calls in which they are appended. */
 export interface RoomAppends {
   room: { namespace: string; room: string };
-  calls: Call[];
+  calls: AppendCall[];
 }
 
 /** Sorts events by room; those of one room stay in order. */
@@ -52,18 +52,30 @@ export const byRoom = (appends: readonly Append[]): RoomAppends[] => {
   return [...rooms.values()];
 };
 
-const addTo = (calls: Call[], { event, publisher, rememberMs }: Append, place: number): void => {
-  const [beforeEpoch, afterOffset] = splitMessage(event);
-  const bytes = beforeEpoch.length + afterOffset.length;
+const addTo = (calls: AppendCall[], append: Append, place: number): void => {
+  const parts = splitMessage(append.event);
+  const bytes = parts[0].length + parts[1].length;
   let call = calls.at(-1);
   if (call === undefined || call.places.length === CALL_EVENTS || call.bytes + bytes > CALL_BYTES) {
     call = { places: [], ids: [], args: [], bytes: 0 };
     calls.push(call);
   }
+  const { event, publisher, rememberMs } = append;
   call.places.push(place);
   call.ids.push(keys.eventId(event, publisher, event.id));
-  call.args.push(beforeEpoch, afterOffset, event.id, rememberMs);
+  call.args.push(...parts, event.id, rememberMs);
   call.bytes += bytes;
+};
+
+/** The call for one event alone. */
+export const callOf = (append: Append): AppendCall => {
+  const { event, publisher, rememberMs } = append;
+  return {
+    places: [0],
+    ids: [keys.eventId(event, publisher, event.id)],
+    args: [...splitMessage(event), event.id, rememberMs],
+    bytes: 0,
+  };
 };
 
 /** The answer of the script: epoch, offset and whether the id was known, for each event. */

@@ -4,7 +4,16 @@ import { z } from 'zod';
 import { keys } from '../keys.ts';
 import type { RedisLink } from '../redis.ts';
 import { loadScript, type RedisCommands } from '../redis-script.ts';
-import { type Appended, type AppendResult, byRoom, type RoomAppends, readReply } from './appending.ts';
+import {
+  type Append,
+  type AppendCall,
+  type Appended,
+  type AppendResult,
+  byRoom,
+  callOf,
+  type RoomAppends,
+  readReply,
+} from './appending.ts';
 import { listRooms, type RoomPosition } from './rooms.ts';
 import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, OFFSET_MARK, readEntry } from './wire.ts';
 
@@ -83,9 +92,9 @@ export class EventLog {
    * of the same publisher is appended once and answered with its first position.
    */
   async append(event: NewEvent, options: { publisher: string; remember: boolean }): Promise<Appended> {
-    const [result] = await this.appendMany([{ event, ...options }]);
-    if (result === undefined || result instanceof AppError) throw result ?? new AppError('internal');
-    return result;
+    const [appended] = await this.#append(event, callOf(this.#appendOf(event, options)));
+    if (appended === undefined) throw new AppError('internal');
+    return appended;
   }
 
   /**
@@ -96,41 +105,37 @@ export class EventLog {
     events: readonly { event: NewEvent; publisher: string; remember: boolean }[],
   ): Promise<AppendResult[]> {
     const results: AppendResult[] = [];
-    const otherwiseMs = this.#isSharded ? RESEND_LIFE_MS : 0;
-    const appends = events.map(({ event, publisher, remember }) => ({
-      event,
-      publisher,
-      rememberMs: remember ? ID_LIFE_MS : otherwiseMs,
-    }));
+    const appends = events.map(({ event, ...options }) => this.#appendOf(event, options));
     await Promise.all(byRoom(appends).map((room) => this.#appendTo(room, results)));
     return results;
   }
 
+  #appendOf(event: NewEvent, { publisher, remember }: { publisher: string; remember: boolean }): Append {
+    const otherwiseMs = this.#isSharded ? RESEND_LIFE_MS : 0;
+    return { event, publisher, rememberMs: remember ? ID_LIFE_MS : otherwiseMs };
+  }
+
   async #appendTo({ room, calls }: RoomAppends, results: AppendResult[]): Promise<void> {
     let failed: AppError | undefined;
-    for (const { places, ids, args } of calls) {
+    for (const call of calls) {
       let appended: Appended[] = [];
       try {
-        if (failed === undefined) appended = await this.#append(room, ids, args);
+        if (failed === undefined) appended = await this.#append(room, call);
       } catch (error) {
         failed = AppError.from(error);
       }
-      for (const [i, place] of places.entries()) {
+      for (const [i, place] of call.places.entries()) {
         results[place] = failed ?? appended[i] ?? new AppError('internal');
       }
     }
   }
 
-  async #append(
-    place: { namespace: string; room: string },
-    ids: readonly string[],
-    events: readonly (string | number | Buffer)[],
-  ): Promise<Appended[]> {
+  async #append(place: { namespace: string; room: string }, call: AppendCall): Promise<Appended[]> {
     const { room } = place;
     const rule = this.#retention.find(({ pattern }) => matchesPattern(pattern, room));
     if (rule === undefined)
       throw new TypeError(`No retention rule matches ${room}: the last one must match everything`);
-    const reply = await this.#run(append, place, ids, [
+    const reply = await this.#run(append, place, call.ids, [
       this.#isSharded ? 'SPUBLISH' : 'PUBLISH',
       newEpoch(),
       rule.count,
@@ -138,7 +143,7 @@ export class EventLog {
       rule.ageMs,
       HEAD_LIFE_MS,
       OFFSET_MARK,
-      ...events,
+      ...call.args,
     ]);
     return readReply(reply);
   }
@@ -192,17 +197,15 @@ export class EventLog {
     });
   }
 
-  async #run(
+  #run(
     script: ReturnType<typeof loadScript>,
     { namespace, room }: { namespace: string; room: string },
     moreKeys: readonly string[],
     args: readonly (string | number | Buffer)[],
   ): Promise<unknown> {
     const all = [keys.roomHead(namespace, room), keys.roomLog(namespace, room), ...moreKeys];
-    try {
-      return await script.run(this.#redis, all, args);
-    } catch (cause) {
+    return script.run(this.#redis, all, args).catch((cause: unknown) => {
       throw new AppError('unavailable', undefined, { cause });
-    }
+    });
   }
 }
