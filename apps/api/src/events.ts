@@ -77,8 +77,11 @@ export function createApiEvents(log: Logger, registry: Registry) {
       batchDuration.observe(fields.seconds);
       log.debug(fields, 'batch answered');
     },
-    /** How one command of a batch ended. */
-    commandSettled: (outcome: Outcome) => publishes.inc({ outcome }),
+    /** How the commands of a batch ended. */
+    commandsSettled: (outcomes: readonly Outcome[]) => {
+      for (const [outcome, same] of Map.groupBy(outcomes, (one) => one))
+        publishes.inc({ outcome }, same.length);
+    },
     redisWarned: (warning: string) => log.warn({ warning }, 'redis settings'),
     /** A failure that a caller was told of; only what is our own fault is logged with its cause. */
     failed: (error: AppError, fields: { method: string; path: string }) => {

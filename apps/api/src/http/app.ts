@@ -64,7 +64,10 @@ const mount = (app: Express, route: Route, authenticate: (header: string | undef
         caller: publisher ?? '',
       });
       const text = JSON.stringify(answer);
-      res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Length': Buffer.byteLength(text) }).end(text);
+      const length = Buffer.byteLength(text);
+      res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Length': length });
+      // ASCII, as nearly every answer is, is written faster as what it is.
+      res.end(text, length === text.length ? 'latin1' : 'utf8');
     } catch (thrown) {
       const error = toAppError(thrown);
       outcome = error.code;

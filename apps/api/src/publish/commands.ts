@@ -15,7 +15,7 @@ import { checkNamespace } from '../http/parameters.ts';
 export interface PublishDeps {
   publisher: Pick<ClusterPublisher, 'publish' | 'publishMany'>;
   namespaces: readonly string[];
-  events: Pick<ApiEvents, 'bus' | 'published' | 'batchAnswered' | 'commandSettled'>;
+  events: Pick<ApiEvents, 'bus' | 'published' | 'batchAnswered' | 'commandsSettled'>;
 }
 
 /** How a publish ended: `error` when it was refused before any room was looked at. */
@@ -50,35 +50,42 @@ export const readCommand = (
   }
 };
 
+const hasFailed = (result: Publishing): boolean => 'error' in result;
+
 const errorsOf = (settled: Settled): AppError[] =>
   'error' in settled
     ? [settled.error]
     : settled.results.flatMap((result) => ('error' in result ? [result.error] : []));
 
+const isPublished = (settled: Settled): settled is { results: Published[] } =>
+  !('error' in settled) && !settled.results.some(hasFailed);
+
 /** Of several errors the one that the caller is told: one that a retry can mend before any other. */
 const leading = (errors: readonly AppError[]): AppError | undefined =>
   errors.find(({ code }) => ERRORS[code].retryable) ?? errors[0];
 
-export const outcomeOf = (settled: Settled): Outcome => leading(errorsOf(settled))?.code ?? 'accepted';
+export const outcomeOf = (settled: Settled): Outcome =>
+  isPublished(settled) ? 'accepted' : (leading(errorsOf(settled))?.code ?? 'accepted');
 
 /** An ephemeral event that Redis did not take is lost, and counted as such. */
 export const countDropped = (
-  published: readonly Publishing[],
+  results: Publishing[],
   { ephemeral }: Publication,
   { bus }: PublishDeps['events'],
 ): void => {
   if (!ephemeral) return;
-  for (const error of errorsOf({ results: [...published] })) bus.publishDropped(error);
+  for (const error of errorsOf({ results })) bus.publishDropped(error);
 };
 
 const toWire = (results: readonly Publishing[]): PublishResult[] =>
   results.map((result) => ('error' in result ? { room: result.room, error: result.error.toWire() } : result));
 
-/** The results of a publish that every room took; throws for any other. */
-export const allPublished = (results: readonly Publishing[]): Published[] => {
-  const errors = errorsOf({ results: [...results] });
-  const error = leading(errors);
-  if (error === undefined) return results.flatMap((result) => ('error' in result ? [] : [result]));
+/** The answer to a publish that every room took; throws for any other. */
+export const answerOf = (results: Publishing[]): { results: Published[] } => {
+  const settled: Settled = { results };
+  if (isPublished(settled)) return settled;
+  const errors = errorsOf(settled);
+  const error = leading(errors) ?? new AppError('internal');
   const message =
     results.length === 1
       ? error.message
@@ -86,18 +93,18 @@ export const allPublished = (results: readonly Publishing[]): Published[] => {
   throw new PartialFailure(error.code, message, toWire(results));
 };
 
-/** The results of a batch whose commands all succeeded; throws for any other. */
-export const allSettled = (commands: readonly Settled[]): { results: Published[] }[] => {
-  const failed = commands.filter((settled) => errorsOf(settled).length > 0);
-  const error = leading(failed.flatMap(errorsOf));
-  if (error === undefined) {
-    return commands.flatMap((settled) =>
-      'error' in settled ? [] : [{ results: allPublished(settled.results) }],
-    );
-  }
+/** The answer to a batch whose commands all succeeded; throws for any other. */
+export const batchAnswerOf = (commands: readonly Settled[]): { results: { results: Published[] }[] } => {
+  const published = commands.filter(isPublished);
+  if (published.length === commands.length) return { results: published };
+  const error = leading(commands.flatMap(errorsOf)) ?? new AppError('internal');
   const results: BatchResult[] = commands.map((settled) =>
     'error' in settled ? { error: settled.error.toWire() } : { results: toWire(settled.results) },
   );
-  const message = `${failed.length} of ${commands.length} commands failed: see results`;
-  throw new PartialFailure(error.code, message, results);
+  const failed = commands.length - published.length;
+  throw new PartialFailure(
+    error.code,
+    `${failed} of ${commands.length} commands failed: see results`,
+    results,
+  );
 };

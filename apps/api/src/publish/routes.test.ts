@@ -35,7 +35,7 @@ const createRoutes = (away: Readonly<Record<string, AppError>> = {}) => {
       },
       published: () => undefined,
       batchAnswered: () => undefined,
-      commandSettled: (outcome) => counted.push(outcome),
+      commandsSettled: (outcomes) => counted.push(...outcomes),
     },
   });
   if (one === undefined || batch === undefined) throw new Error('no routes');

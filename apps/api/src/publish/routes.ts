@@ -10,8 +10,8 @@ import {
 import { z } from 'zod';
 import { defineRoute, type Route } from '../http/route.ts';
 import {
-  allPublished,
-  allSettled,
+  answerOf,
+  batchAnswerOf,
   countDropped,
   outcomeOf,
   type PublishDeps,
@@ -75,7 +75,7 @@ const publishRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
       const publication = toPublication(body, caller, namespaces);
       const results = await publisher.publish(publication);
       countDropped(results, publication, events);
-      return { results: allPublished(results) };
+      return answerOf(results);
     },
   });
 
@@ -139,7 +139,7 @@ const batchRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
         (command): Settled =>
           command instanceof AppError ? { error: command } : { results: answers.next().value ?? [] },
       );
-      for (const command of settled) events.commandSettled(outcomeOf(command));
-      return { results: allSettled(settled) };
+      events.commandsSettled(settled.map(outcomeOf));
+      return batchAnswerOf(settled);
     },
   });

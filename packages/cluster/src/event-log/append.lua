@@ -28,6 +28,16 @@ local function isOver()
   return total - start > mostBytes or oldest < now - age
 end
 
+-- The last event of a call makes room for all of them.
+local function add(id, isLast, ...)
+  if isLast then
+    redis.call('XADD', KEYS[2], 'MAXLEN', '=', most, id, ...)
+  else
+    redis.call('XADD', KEYS[2], id, ...)
+  end
+  count = isLast and math.min(count + 1, most) or count + 1
+end
+
 -- A few at a time: one append never pays for a long clean-up.
 local function trim()
   for _ = 1, 16 do
@@ -56,11 +66,7 @@ for i = 3, #KEYS do
     offset = offset + 1
     local message = ARGV[at] .. epoch .. ARGV[7] .. struct.pack('>d', offset) .. ARGV[at + 1]
     total = total + #message
-    redis.call(
-      'XADD', KEYS[2], 'MAXLEN', '=', most, offset .. '-0',
-      'm', message, 'i', ARGV[at + 2], 't', now, 'b', total
-    )
-    count = math.min(count + 1, most)
+    add(offset .. '-0', i == #KEYS, 'm', message, 'i', ARGV[at + 2], 't', now, 'b', total)
     trim()
     if remember ~= '0' then
       redis.call('SET', KEYS[i], epoch .. ' ' .. offset, 'PX', remember)
