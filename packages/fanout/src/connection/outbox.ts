@@ -1,9 +1,9 @@
-import { type Broadcast, toFrame } from './broadcast.ts';
-import type { Collector } from './collector.ts';
+import type { Collector } from '../collector.ts';
+import { type Broadcast, toFrame } from '../frames/broadcast.ts';
+import type { Sequence } from '../frames/sequence.ts';
+import type { Connection, TcpHandle, Transport } from '../seams.ts';
 import { tcpHandleOf } from './direct-writer.ts';
-import type { Connection, TcpHandle, Transport } from './seams.ts';
 import { type Occupant, type Seat, takeSeat } from './seat.ts';
-import type { Sequence } from './sequence.ts';
 
 const OPEN = 1;
 /** Of `packetCreate`, at each connection with an outbox. */
@@ -116,7 +116,7 @@ export class Outbox implements Occupant {
     this.#isQueued = false;
     const packets = this.#sequence?.broadcasts().flatMap((broadcast) => broadcast.toEnginePackets()) ?? [];
     const queued = packets.splice(this.#packetsInFlight);
-    this.connection.writeBuffer.unshift(...queued);
+    this.connection.writeBuffer = [...queued, ...this.connection.writeBuffer];
     this.#sequence = null;
     if (packets.length > 0) this.#write(Buffer.concat(packets.map(({ data }) => toFrame(data))));
   }

@@ -1,6 +1,5 @@
-import type { Broadcast } from './broadcast.ts';
-import type { Collector } from './collector.ts';
-import { Outbox } from './outbox.ts';
+import type { Collector } from '../collector.ts';
+import type { Broadcast } from '../frames/broadcast.ts';
 import {
   type Client,
   type Connection,
@@ -8,7 +7,8 @@ import {
   isClient,
   isInstrumented,
   type WriteOptions,
-} from './seams.ts';
+} from '../seams.ts';
+import { Outbox } from './outbox.ts';
 
 const OUTBOX = Symbol('outbox');
 const BROADCAST = Symbol('broadcast');

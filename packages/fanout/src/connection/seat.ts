@@ -5,7 +5,7 @@ import {
   type Stream,
   type Transport,
   type WebSocket,
-} from './seams.ts';
+} from '../seams.ts';
 
 const SEAT = Symbol('seat');
 
