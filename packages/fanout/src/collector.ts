@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events';
-import type { Broadcast } from './broadcast.ts';
-import { DirectWriter } from './direct-writer.ts';
-import type { Outbox } from './outbox.ts';
-import { Sequence } from './sequence.ts';
+import { DirectWriter } from './connection/direct-writer.ts';
+import type { Outbox } from './connection/outbox.ts';
+import type { Broadcast } from './frames/broadcast.ts';
+import { Sequence } from './frames/sequence.ts';
 
 /** Counted since the factory was made; what took the fast path plus what took the stock path is all of it. */
 export interface FanoutCounters {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { Outbox } from './outbox.ts';
-import { Sequence } from './sequence.ts';
+import { Outbox } from './connection/outbox.ts';
+import { Sequence } from './frames/sequence.ts';
 import { type Program, programs } from './test/program.ts';
 import { Stage } from './test/stage.ts';
 import { WORLDS } from './test/worlds.ts';

@@ -1,8 +1,8 @@
 import type { Namespace, ServerOptions } from 'socket.io';
-import { Broadcast } from './broadcast.ts';
 import { Collector, type FanoutCounters } from './collector.ts';
-import { attachOutbox, markBroadcast } from './connection.ts';
-import { Membership, walksLike } from './membership.ts';
+import { attachOutbox, markBroadcast } from './connection/connection.ts';
+import { Broadcast } from './frames/broadcast.ts';
+import { Membership, walksLike } from './membership/membership.ts';
 import { type Adapter, type AdapterSeam, isAdapterSeam } from './seams.ts';
 
 export interface FanoutOptions {

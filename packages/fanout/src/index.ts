@@ -1,3 +1,3 @@
 export type { FanoutCounters } from './collector.ts';
+export { pendingBytes } from './connection/pending-bytes.ts';
 export { type FanoutFactory, type FanoutOptions, fanout } from './fanout.ts';
-export { pendingBytes } from './pending-bytes.ts';

@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { setImmediate as nextIteration } from 'node:timers/promises';
 import { Adapter, SessionAwareAdapter } from 'socket.io-adapter';
 import { describe, expect, it, vi } from 'vitest';
-import { DirectWriter, tcpHandleOf } from './direct-writer.ts';
+import { DirectWriter, tcpHandleOf } from './connection/direct-writer.ts';
 import { fanout } from './fanout.ts';
-import { walksLike } from './membership.ts';
+import { walksLike } from './membership/membership.ts';
 import {
   type Client,
   isAdapterSeam,

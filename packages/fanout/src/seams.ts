@@ -48,7 +48,7 @@ export interface Client {
 export interface Connection extends EventEmitter {
   readonly readyState: string;
   readonly transport: Transport;
-  readonly writeBuffer: unknown[];
+  writeBuffer: ReadonlyArray<unknown>;
   readonly server: EventEmitter;
   close(discard?: boolean): void;
 }

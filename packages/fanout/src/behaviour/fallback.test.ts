@@ -2,9 +2,9 @@ import { setImmediate as nextIteration } from 'node:timers/promises';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import { describe, expect, it } from 'vitest';
-import { fanout } from './fanout.ts';
-import { TwinClients } from './test/twin-clients.ts';
-import { NamedServer, TwinServers } from './test/twin-servers.ts';
+import { fanout } from '../fanout.ts';
+import { TwinClients } from '../test/twin-clients.ts';
+import { NamedServer, TwinServers } from '../test/twin-servers.ts';
 
 async function expectSameFrames(clients: TwinClients): Promise<void> {
   const [stock, decorated] = await clients.take();

@@ -1,11 +1,13 @@
-import { type Broadcast, toFrame } from './broadcast.ts';
-import type { Collector } from './collector.ts';
+import type { Collector } from '../collector.ts';
+import { type Broadcast, toFrame } from '../frames/broadcast.ts';
+import type { Sequence } from '../frames/sequence.ts';
+import type { Connection, TcpHandle, Transport } from '../seams.ts';
 import { tcpHandleOf } from './direct-writer.ts';
-import type { Connection, TcpHandle, Transport } from './seams.ts';
 import { type Occupant, type Seat, takeSeat } from './seat.ts';
-import type { Sequence } from './sequence.ts';
 
 const OPEN = 1;
+/** Of `packetCreate`, at each connection with an outbox. */
+const OWN_LISTENERS = 1;
 
 /** The frames of broadcasts that wait for the end of the event-loop iteration, for one connection. */
 export class Outbox implements Occupant {
@@ -23,19 +25,15 @@ export class Outbox implements Occupant {
   #handle: TcpHandle | null = null;
   /** The socket has not taken all of a write of this outbox. */
   #isBlocked = false;
+  /** The transport of the seat. */
+  #transport: Transport | null = null;
   readonly connection: Connection;
   #seat: Seat | null = null;
   #refused: Transport | null = null;
-  /** Listeners of the application to events that stock emits for each packet or write. */
-  watchers = 0;
 
   constructor(connection: Connection, collector: Collector) {
     this.collector = collector;
     this.connection = connection;
-  }
-
-  get isWriting(): boolean {
-    return this.#isInFlight || this.#isBlocked;
   }
 
   /** Bytes taken and not given to the socket yet. */
@@ -61,6 +59,7 @@ export class Outbox implements Occupant {
     this.#isInFlight = true;
     this.#isQueued = broadcast.packets.length > 1;
     this.#packetsInFlight = (this.#sequence?.packets ?? 0) - broadcast.packets.length + 1;
+    if (this.#transport !== null) this.#transport.writable = false;
     this.collector.settleLater(this, broadcast);
     return true;
   }
@@ -117,7 +116,7 @@ export class Outbox implements Occupant {
     this.#isQueued = false;
     const packets = this.#sequence?.broadcasts().flatMap((broadcast) => broadcast.toEnginePackets()) ?? [];
     const queued = packets.splice(this.#packetsInFlight);
-    this.connection.writeBuffer.unshift(...queued);
+    this.connection.writeBuffer = [...queued, ...this.connection.writeBuffer];
     this.#sequence = null;
     if (packets.length > 0) this.#write(Buffer.concat(packets.map(({ data }) => toFrame(data))));
   }
@@ -157,9 +156,11 @@ export class Outbox implements Occupant {
   /** Keeps the transport from being used until a write has completed; returns whether it is ours to free. */
   #hold(): boolean {
     // Where the engine writes behind us, its own callback, which comes after ours, frees the transport.
-    if (!this.#isInFlight && this.#seat?.transport.writable !== true) return false;
+    const transport = this.#transport;
+    if (transport === null || (!this.#isInFlight && !transport.writable)) return false;
     this.#isBlocked = true;
     this.#isUntouched = false;
+    transport.writable = false;
     return true;
   }
 
@@ -176,15 +177,17 @@ export class Outbox implements Occupant {
 
   /** As the websocket transport of engine.io does when its last write has completed. */
   #release(): void {
-    if (this.#isUntouched || this.isWriting || this.connection.writeBuffer.length === 0) return;
-    this.#seat?.transport.emit('ready');
+    const transport = this.#transport;
+    if (transport === null || this.#isInFlight || this.#isBlocked) return;
+    transport.writable = true;
+    if (!this.#isUntouched && this.connection.writeBuffer.length > 0) transport.emit('ready');
   }
 
   #isReady(): boolean {
     const { connection } = this;
     if (connection.readyState !== 'open' || connection.writeBuffer.length > 0) return false;
-    if (this.#isBlocked || this.watchers > 0 || this.collector.isWatched) return false;
-    if (connection.transport !== this.#seat?.transport && !this.#move(connection.transport)) return false;
+    if (this.#isBlocked || this.#isWatched()) return false;
+    if (connection.transport !== this.#transport && !this.#move(connection.transport)) return false;
     if (this.#seat === null) return false;
     const { transport, webSocket, stream } = this.#seat;
     if (webSocket.readyState !== OPEN || webSocket.bufferedAmount > 0) return false;
@@ -192,6 +195,17 @@ export class Outbox implements Occupant {
     this.#handle = tcpHandleOf(stream);
     this.#isUntouched = true;
     return true;
+  }
+
+  /** Whether the application listens to what stock emits for each packet or write. */
+  #isWatched(): boolean {
+    const { connection } = this;
+    return (
+      connection.listenerCount('packetCreate') > OWN_LISTENERS ||
+      connection.listenerCount('flush') > 0 ||
+      connection.listenerCount('drain') > 0 ||
+      this.collector.isWatched
+    );
   }
 
   #move(transport: Transport): boolean {
@@ -203,6 +217,7 @@ export class Outbox implements Occupant {
       return false;
     }
     this.#seat = seat;
+    this.#transport = transport;
     return true;
   }
 }

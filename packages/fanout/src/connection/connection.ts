@@ -1,6 +1,5 @@
-import type { Broadcast } from './broadcast.ts';
-import type { Collector } from './collector.ts';
-import { Outbox } from './outbox.ts';
+import type { Collector } from '../collector.ts';
+import type { Broadcast } from '../frames/broadcast.ts';
 import {
   type Client,
   type Connection,
@@ -8,13 +7,13 @@ import {
   isClient,
   isInstrumented,
   type WriteOptions,
-} from './seams.ts';
+} from '../seams.ts';
+import { Outbox } from './outbox.ts';
 
 const OUTBOX = Symbol('outbox');
 const BROADCAST = Symbol('broadcast');
 const STOCK_WRITE = Symbol('stock write');
 const STOCK_CLOSE = Symbol('stock close');
-const WATCHED = ['packetCreate', 'flush', 'drain'];
 
 type SeatedConnection = Connection & {
   readonly [OUTBOX]: Outbox;
@@ -47,10 +46,8 @@ export function attachOutbox(client: object, collector: Collector): Outbox | nul
   if (isInstrumented(conn, 'send', 'write', 'sendPacket', 'flush', 'close')) return null;
   const outbox = new Outbox(conn, collector);
   collector.watch(conn.server);
-  for (const event of WATCHED) outbox.watchers += conn.listenerCount(event);
-  conn.on('packetCreate', onPacketCreate);
-  conn.on('newListener', onNewListener);
-  conn.on('removeListener', onRemoveListener);
+  conn.on('packetCreate', touch);
+  conn.on('newListener', touch);
   Object.assign(conn, { [OUTBOX]: outbox, [STOCK_CLOSE]: conn.close, close });
   Object.assign(client, { [OUTBOX]: outbox, [STOCK_WRITE]: writeToEngine, writeToEngine: writeOrCollect });
   return outbox;
@@ -73,16 +70,6 @@ function close(this: SeatedConnection, discard?: boolean): void {
   this[STOCK_CLOSE](discard);
 }
 
-function onPacketCreate(this: SeatedConnection): void {
+function touch(this: SeatedConnection): void {
   this[OUTBOX].touch();
-}
-
-function onNewListener(this: SeatedConnection, event: string): void {
-  if (!WATCHED.includes(event)) return;
-  this[OUTBOX].watchers++;
-  this[OUTBOX].touch();
-}
-
-function onRemoveListener(this: SeatedConnection, event: string): void {
-  if (WATCHED.includes(event)) this[OUTBOX].watchers--;
 }

@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { isInstrumented, isTcpHandle, type Stream, type TcpHandle, type WriteRequest } from './seams.ts';
+import { isInstrumented, isTcpHandle, type Stream, type TcpHandle, type WriteRequest } from '../seams.ts';
 
 type WriteRequestClass = new () => WriteRequest;
 

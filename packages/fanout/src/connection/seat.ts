@@ -5,10 +5,9 @@ import {
   type Stream,
   type Transport,
   type WebSocket,
-} from './seams.ts';
+} from '../seams.ts';
 
 const SEAT = Symbol('seat');
-const WRITABLE = Symbol('writable');
 
 /** Who writes through a seat, and hears of everybody else who does. */
 export interface Occupant {
@@ -16,8 +15,6 @@ export interface Occupant {
   yield(): void;
   yieldToDestroy(hasFailed: boolean): void;
   touch(): void;
-  /** Whether stock, in the place of the occupant, would be waiting for a write to complete. */
-  readonly isWriting: boolean;
 }
 
 /** An uncompressed websocket and its stream, whose methods call the occupant first. */
@@ -35,7 +32,6 @@ export interface Seat {
 }
 
 type SeatedStream = Stream & { readonly [SEAT]: Seat };
-type SeatedTransport = Transport & { readonly [SEAT]: Seat; [WRITABLE]: boolean };
 
 /**
  * All that engine.io and ws write to a connection (packets, pongs, close frames) passes the public methods of
@@ -52,8 +48,6 @@ export function takeSeat(transport: unknown, occupant: Occupant): Seat | null {
   const takesBinary = transport.protocol === 4 && transport.supportsBinary;
   const seat: Seat = { occupant, transport, takesBinary, webSocket, stream, write, end, destroy, setTimeout };
   Object.assign(stream, { [SEAT]: seat, ...GUARDED });
-  Object.assign(transport, { [SEAT]: seat, [WRITABLE]: transport.writable });
-  Object.defineProperty(transport, 'writable', GUARDED_WRITABLE);
   return seat;
 }
 
@@ -77,17 +71,5 @@ const GUARDED = {
     const { occupant, setTimeout } = this[SEAT];
     occupant.touch();
     return setTimeout.call(this, timeoutMs, callback);
-  },
-};
-
-/** Tells engine.io and the application what stock would tell them, without a store for each delivery. */
-const GUARDED_WRITABLE = {
-  configurable: true,
-  enumerable: true,
-  get(this: SeatedTransport) {
-    return this[WRITABLE] && !this[SEAT].occupant.isWriting;
-  },
-  set(this: SeatedTransport, writable: boolean) {
-    this[WRITABLE] = writable;
   },
 };

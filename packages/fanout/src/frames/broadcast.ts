@@ -1,4 +1,4 @@
-import type { EncodedPackets } from './seams.ts';
+import type { EncodedPackets } from '../seams.ts';
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;

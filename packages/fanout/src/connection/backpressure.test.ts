@@ -3,10 +3,10 @@ import type { Socket as TcpSocket } from 'node:net';
 import { setImmediate as nextIteration } from 'node:timers/promises';
 import type { Socket } from 'socket.io';
 import { describe, expect, it } from 'vitest';
+import type { WebSocketClient } from '../test/raw-client.ts';
+import { TwinClients } from '../test/twin-clients.ts';
+import { TwinServers } from '../test/twin-servers.ts';
 import { pendingBytes } from './pending-bytes.ts';
-import type { WebSocketClient } from './test/raw-client.ts';
-import { TwinClients } from './test/twin-clients.ts';
-import { TwinServers } from './test/twin-servers.ts';
 
 const LARGE = 'x'.repeat(65_536);
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextIteration } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { PollingClient, type RawClient } from './test/raw-client.ts';
-import { type NamedServer, TwinServers } from './test/twin-servers.ts';
+import { PollingClient, type RawClient } from '../test/raw-client.ts';
+import { type NamedServer, TwinServers } from '../test/twin-servers.ts';
 
 const DELIVERIES = 1_000;
 const UPGRADE_AT = 200;

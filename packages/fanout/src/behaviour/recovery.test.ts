@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { type NamedServer, TwinServers } from './test/twin-servers.ts';
+import { type NamedServer, TwinServers } from '../test/twin-servers.ts';
 
 interface Session {
   readonly pid: string;

@@ -1,7 +1,7 @@
-import type { Broadcast } from './broadcast.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox } from '../connection/outbox.ts';
+import type { Broadcast } from '../frames/broadcast.ts';
+import { type AdapterSeam, type BroadcastFilter, isStockVisit, type Member } from '../seams.ts';
 import { OutgoingListeners } from './outgoing-listeners.ts';
-import { type AdapterSeam, type BroadcastFilter, isStockVisit, type Member } from './seams.ts';
 
 type Visit = (socket: Member) => void;
 type Attach = (client: object) => Outbox | null;

@@ -3,9 +3,9 @@ import { setImmediate as nextIteration } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ManagedProcess } from '@fanfare/testing';
 import { describe, expect, it } from 'vitest';
-import { WebSocketClient } from './test/raw-client.ts';
-import { TwinClients } from './test/twin-clients.ts';
-import { TwinServers } from './test/twin-servers.ts';
+import { WebSocketClient } from '../test/raw-client.ts';
+import { TwinClients } from '../test/twin-clients.ts';
+import { TwinServers } from '../test/twin-servers.ts';
 
 const PSK = { psk: Buffer.alloc(32, 1), identity: 'test' };
 const CIPHERS = { ciphers: 'PSK-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const;
@@ -50,7 +50,7 @@ describe('the heartbeat', () => {
 
 describe('a process that exits right after a broadcast', () => {
   it('has sent it', async () => {
-    const script = fileURLToPath(new URL('test/exiting-server.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../test/exiting-server.ts', import.meta.url));
     await using server = await ManagedProcess.start({
       command: process.execPath,
       args: ['--conditions=source', script],

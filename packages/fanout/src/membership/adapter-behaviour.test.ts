@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { RawClient } from './test/raw-client.ts';
-import { type NamedServer, TwinServers } from './test/twin-servers.ts';
+import type { RawClient } from '../test/raw-client.ts';
+import { type NamedServer, TwinServers } from '../test/twin-servers.ts';
 
 type Side = 'stock' | 'decorated';
 const SIDES: ReadonlyArray<Side> = ['stock', 'decorated'];

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { ManagedProcess } from '@fanfare/testing';
 import { expect, it } from 'vitest';
-import { WebSocketClient } from './test/raw-client.ts';
+import { WebSocketClient } from '../test/raw-client.ts';
 
 class Listener {
   readonly packets: string[] = [];
@@ -36,7 +36,7 @@ class Listener {
 it('a decorated cluster adapter delivers to the sockets of both nodes, in order', async () => {
   await using nodes = await ManagedProcess.start({
     command: process.execPath,
-    args: ['--conditions=source', fileURLToPath(new URL('test/cluster-node.ts', import.meta.url))],
+    args: ['--conditions=source', fileURLToPath(new URL('../test/cluster-node.ts', import.meta.url))],
   });
   const ports = new Set<number>();
   await nodes.waitForLine((line) => ports.add(Number(line.replace('port ', ''))).size === 2);

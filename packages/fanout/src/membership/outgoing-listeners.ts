@@ -1,4 +1,4 @@
-import { canBeWatched, type Member } from './seams.ts';
+import { canBeWatched, type Member } from '../seams.ts';
 
 const REGISTRY = Symbol('registry');
 

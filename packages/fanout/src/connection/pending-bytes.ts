@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io';
+import { isConnection, isWebSocket } from '../seams.ts';
 import { outboxOf } from './connection.ts';
-import { isConnection, isWebSocket } from './seams.ts';
 
 /**
  * Bytes accepted for the connection of a socket that the kernel has not taken yet, whichever path they took:
