@@ -1,0 +1,20 @@
+// Target: the least that an Express route can do with the same request: it reads the body as JSON and answers 204.
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { answer } from './control.ts';
+
+// The Express that the api has.
+const express: typeof import('express') = createRequire(
+  new URL('../../../api/package.json', import.meta.url),
+)('express');
+
+const app = express();
+app.post('/v1/publish', express.json(), (_req, res) => {
+  res.status(204).end();
+});
+const http = app.listen(0, '127.0.0.1');
+await once(http, 'listening');
+const { port } = http.address() as AddressInfo; // a TCP server's address is never a string
+answer({ bench: 'ready', port });
+process.stdin.resume().once('close', () => process.exit(0));
