@@ -18,7 +18,7 @@ const BUSY_CALLERS = 32;
 const BATCH = 100;
 const ROOMS = 10;
 /** Code is compiled after some ten thousand requests. */
-const WARM_UP_PASSES = 4;
+const WARM_UP_PASSES = 2;
 const API_KEY = 'bench-key-of-the-publisher';
 const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const API = path('../../../api/src/main.ts');
