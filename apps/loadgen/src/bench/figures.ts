@@ -2,10 +2,14 @@ import type { Histogram } from '../measure/histogram.ts';
 import { pairedRatios, type Spread, spreadOf } from '../measure/statistics.ts';
 import {
   againstStockSchema,
+  type BatchCost,
+  batchCostSchema,
   type ComparedFigures,
   type DeliveryFigures,
   deliverySchema,
   type LatencyFigures,
+  type PublishCost,
+  publishCostSchema,
 } from './result.ts';
 
 /** What was measured of each server, one value a round. */
@@ -49,8 +53,26 @@ export const deliveryFigures = (rounds: Rounds, kernel: Rounds): DeliveryFigures
 
 /** A cost of each server and ours as a share of stock's. */
 export const comparedFigures = (rounds: Rounds): ComparedFigures => {
-  const spread = spreads({ ...rounds, vsStock: pairedRatios(of(rounds, 'ours'), of(rounds, 'stock')) });
+  const stock = of(rounds, 'stock');
+  const spread = spreads({
+    ...rounds,
+    vsStock: pairedRatios(of(rounds, 'ours'), stock),
+    ...(rounds.bare && { bareVsStock: pairedRatios(rounds.bare, stock) }),
+  });
   return againstStockSchema.parse({ ...medians(spread), spread });
+};
+
+/** CPU per publish of a busy api beside a bare Express route. */
+export const publishCost = (rounds: Rounds): PublishCost => {
+  const vsExpress = pairedRatios(of(rounds, 'ours'), of(rounds, 'express'));
+  const spread = spreads({ ...rounds, vsExpress });
+  return publishCostSchema.parse({ ...medians(spread), spread });
+};
+
+/** CPU per event of one caller: event by event, and in batches. */
+export const batchCost = (rounds: Rounds): BatchCost => {
+  const spread = spreads({ ...rounds, vsSingle: pairedRatios(of(rounds, 'batch'), of(rounds, 'single')) });
+  return batchCostSchema.parse({ ...medians(spread), spread });
 };
 
 /** Percentiles of a latency in ms; the far one only where there are samples enough for it to mean something. */

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['delivery', 'connections', 'publish'] as const;
+export const PARTS = ['delivery', 'connections', 'publish', 'publishCost'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {

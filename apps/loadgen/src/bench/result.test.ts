@@ -14,6 +14,8 @@ const PATHS = [
   'connect.cpuUs.stock',
   'publish.latencyMs.p50',
   'publish.latencyMs.p99',
+  'publishCost.busy.vsExpress',
+  'publishCost.alone.vsSingle',
 ];
 
 const lookUp = (value: unknown, path: string): unknown =>

@@ -27,7 +27,21 @@ export const againstStockSchema = comparison({
   ours: z.number(),
   stock: z.number(),
   rawWs: z.number().optional(),
+  bare: z.number().optional().describe('ours without handlers of a team'),
   vsStock: z.number().describe('ours ÷ stock'),
+  bareVsStock: z.number().optional().describe('bare ÷ stock'),
+});
+
+export const publishCostSchema = comparison({
+  ours: z.number(),
+  express: z.number(),
+  vsExpress: z.number().describe('ours ÷ express'),
+});
+
+export const batchCostSchema = comparison({
+  single: z.number(),
+  batch: z.number(),
+  vsSingle: z.number().describe('batch ÷ single'),
 });
 
 const latencySchema = z.object({
@@ -74,8 +88,17 @@ export const benchResult = z.object({
       underLoad: latencySchema.extend({ gatewayCpuPercent: z.number() }),
     })
     .optional(),
+  publishCost: z
+    .object({
+      callers: z.int(),
+      busy: publishCostSchema.describe('µs of CPU of the api per publish, so many requests under way'),
+      alone: batchCostSchema.describe('µs of CPU of api and Redis per event, one caller'),
+    })
+    .optional(),
 });
 export type BenchResult = z.infer<typeof benchResult>;
 export type DeliveryFigures = z.infer<typeof deliverySchema>;
 export type ComparedFigures = z.infer<typeof againstStockSchema>;
+export type PublishCost = z.infer<typeof publishCostSchema>;
+export type BatchCost = z.infer<typeof batchCostSchema>;
 export type LatencyFigures = z.infer<typeof latencySchema>;

@@ -7,6 +7,7 @@ import { WorkerPool } from '../workers/pool.ts';
 import { measureConnections } from './connections.ts';
 import { type DeliveryOutcome, measureDelivery, SMALL_ROOM } from './delivery.ts';
 import type { BenchOptions } from './options.ts';
+import { measurePublishCost } from './publish-cost.ts';
 import { measurePublish } from './publish-latency.ts';
 import { type BenchResult, benchResult } from './result.ts';
 
@@ -47,7 +48,9 @@ export const runBench = async (
       Object.assign(result.settings, describeServers(options, outcome));
     }
     if (wants('connections')) {
-      const variants: readonly Variant[] = options.quick ? ['ours', 'stock'] : ['ours', 'stock', 'rawWs'];
+      const variants: readonly Variant[] = options.quick
+        ? ['ours', 'bare', 'stock']
+        : ['ours', 'bare', 'stock', 'rawWs'];
       const { connections, connectionRounds: rounds } = options;
       Object.assign(result, await measureConnections({ variants, connections, rounds }, setting, tools));
     }
@@ -59,6 +62,9 @@ export const runBench = async (
       loadSockets: LOAD_SOCKETS,
     };
     result.publish = await measurePublish(plan, setting.tokenSecret, progress);
+  }
+  if (wants('publishCost')) {
+    result.publishCost = await measurePublishCost(options, setting, progress);
   }
   return benchResult.parse(result);
 };

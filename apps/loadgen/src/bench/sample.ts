@@ -1,5 +1,5 @@
 import { Histogram } from '../measure/histogram.ts';
-import { comparedFigures, deliveryFigures, latencyFigures } from './figures.ts';
+import { batchCost, comparedFigures, deliveryFigures, latencyFigures, publishCost } from './figures.ts';
 import type { BenchResult } from './result.ts';
 
 /** A result with made-up figures, for the tests of what is made of one. */
@@ -30,6 +30,11 @@ export const sampleResult = (): BenchResult => {
     publish: {
       latencyMs: latencyFigures(latency),
       underLoad: { ...latencyFigures(latency), gatewayCpuPercent: 60 },
+    },
+    publishCost: {
+      callers: 32,
+      busy: publishCost({ ours: [50, 52, 51], express: [22, 23, 22] }),
+      alone: batchCost({ single: [190, 200, 195], batch: [22, 23, 22] }),
     },
   };
 };

@@ -1,4 +1,11 @@
-import type { BenchResult, ComparedFigures, DeliveryFigures, LatencyFigures } from '../bench/result.ts';
+import type {
+  BatchCost,
+  BenchResult,
+  ComparedFigures,
+  DeliveryFigures,
+  LatencyFigures,
+  PublishCost,
+} from '../bench/result.ts';
 
 /** A figure with its spread over the rounds. */
 export interface Figure {
@@ -32,10 +39,14 @@ export interface Section {
 
 export const SERVER_NAMES: Record<string, string> = {
   ours: 'Fanfare',
+  bare: 'Fanfare, no handlers',
   fanoutOff: 'Fanfare, fan-out off',
   stock: 'Socket.IO',
   rawWs: 'ws, pre-built frame',
   limit: 'the limit',
+  express: 'bare Express route',
+  single: 'event by event',
+  batch: 'batches of 100',
 };
 
 type Goal = { atLeast: number } | { atMost: number };
@@ -47,7 +58,7 @@ const judge = (value: number, goal: Goal): NonNullable<Ratio['goal']> =>
 
 const compare = (
   label: string,
-  figures: DeliveryFigures | ComparedFigures,
+  figures: DeliveryFigures | ComparedFigures | PublishCost | BatchCost,
   ratios: Record<string, { name: string; goal?: Goal }>,
 ): Comparison => {
   const figure = (key: string, name: string): Figure[] => {
@@ -96,7 +107,10 @@ const deliverySections = ({ delivery, smallRooms, settings }: BenchResult): Sect
 
 const connectionSections = ({ idle, connect }: BenchResult): Section[] => {
   if (!idle || !connect) return [];
-  const ratio = (goal?: Goal) => ({ vsStock: { name: 'Fanfare ÷ Socket.IO', ...(goal && { goal }) } });
+  const ratio = (goal?: Goal) => ({
+    vsStock: { name: 'Fanfare ÷ Socket.IO', ...(goal && { goal }) },
+    bareVsStock: { name: 'Fanfare, no handlers ÷ Socket.IO', ...(goal && { goal }) },
+  });
   return [
     {
       title: `Memory of an idle connection, at ${idle.connections}`,
@@ -122,10 +136,38 @@ const connectionSections = ({ idle, connect }: BenchResult): Section[] => {
   ];
 };
 
+const costSections = ({ publishCost }: BenchResult): Section[] => {
+  if (!publishCost) return [];
+  const { callers, busy, alone } = publishCost;
+  return [
+    {
+      title: 'A publish over HTTP, busy api',
+      unit: 'µs of api CPU per event',
+      note: `${callers} requests under way. The bare route reads the same body as JSON and answers 204.`,
+      comparisons: [
+        compare('POST /v1/publish', busy, {
+          vsExpress: { name: 'Fanfare ÷ bare Express route', goal: { atMost: 2.5 } },
+        }),
+      ],
+    },
+    {
+      title: 'A publish over HTTP, one caller',
+      unit: 'µs of api and Redis CPU per event',
+      note: 'One request after the other: POST /v1/publish for each event, or POST /v1/batch for 100 of them.',
+      comparisons: [
+        compare('100 events', alone, {
+          vsSingle: { name: 'batches of 100 ÷ event by event', goal: { atMost: 0.167 } },
+        }),
+      ],
+    },
+  ];
+};
+
 /** What a run measured, unit by unit; the latencies stand apart. */
 export const sectionsOf = (result: BenchResult): Section[] => [
   ...deliverySections(result),
   ...connectionSections(result),
+  ...costSections(result),
 ];
 
 /** Latency of publishing, as rows: what, p50, p99, p99.9, largest. */

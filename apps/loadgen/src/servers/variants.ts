@@ -10,8 +10,8 @@ import { encodeServerFrame } from '../wire/frames.ts';
 import type { WireMode } from '../wire/raw-socket.ts';
 import { Target } from './target.ts';
 
-/** The servers that are compared, in the order in which they take turns. */
-export const VARIANTS = ['ours', 'stock', 'rawWs', 'limit', 'fanoutOff'] as const;
+/** The servers that are compared, in the order in which they take turns; `bare` is ours without handlers of a team. */
+export const VARIANTS = ['ours', 'stock', 'rawWs', 'limit', 'fanoutOff', 'bare'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 /** What every variant needs to start. */
@@ -29,13 +29,15 @@ export const WIRE: Record<Variant, WireMode> = {
   rawWs: 'ws',
   limit: 'bare',
   fanoutOff: 'socketio',
+  bare: 'socketio',
 };
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const GATEWAY = source('../../../gateway/src/main.ts');
 const HANDLERS = source('../targets/handlers.ts');
+const CONTROL_ALONE = source('../targets/control-alone.ts');
 
-const node = (program: string): string[] => [process.execPath, '--conditions=source', program];
+const node = (...program: string[]): string[] => [process.execPath, '--conditions=source', ...program];
 
 const limitCommand = (program: string | undefined): string[] => {
   if (program === undefined) return node(source('../targets/limit-net.ts'));
@@ -62,6 +64,7 @@ const usesRedis = (variant: Variant): boolean => WIRE[variant] === 'socketio';
 const commandOf = (variant: Variant, limitProgram: string | undefined, redisUrl: string): string[] => {
   if (variant === 'limit') return limitCommand(limitProgram);
   if (variant === 'rawWs') return node(source('../targets/raw-ws.ts'));
+  if (variant === 'bare') return node('--import', CONTROL_ALONE, GATEWAY);
   return variant === 'stock' ? [...node(source('../targets/stock.ts')), redisUrl] : gatewayCommand();
 };
 
@@ -81,7 +84,7 @@ export const startVariant = async (
     command: [...setting.pinned, ...commandOf(variant, setting.limitProgram, redisUrl)],
     env: {
       ...gatewayEnv({ redisUrl, tokenSecret: setting.tokenSecret, id }),
-      FANFARE_HANDLERS: HANDLERS,
+      ...(variant !== 'bare' && { FANFARE_HANDLERS: HANDLERS }),
       ...(variant === 'fanoutOff' && { FANFARE_FANOUT: 'off' }),
     },
   });
