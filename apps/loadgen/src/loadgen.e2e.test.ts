@@ -39,6 +39,8 @@ describe('npm run bench', () => {
     expect(code).toBe(0);
     const result = benchResult.parse(JSON.parse(await readFile(json, 'utf8')));
     expect(result.publish?.latencyMs.samples).toBeGreaterThan(0);
+    expect(result.publishCost?.busy.vsExpress).toBeGreaterThan(0);
+    expect(result.publishCost?.alone.vsSingle).toBeGreaterThan(0);
     expect(result.settings).toHaveProperty('Engine.IO, ours and stock');
     expect(await readFile(page, 'utf8')).toContain('What a message costs');
   });
@@ -61,7 +63,7 @@ describe('npm run bench', () => {
     const { code, output } = await runProgram('bench.ts', ['--only', 'nothing']);
     expect({ code, output }).toEqual({
       code: 1,
-      output: '--only nothing: the parts are delivery, connections, publish\n',
+      output: '--only nothing: the parts are delivery, connections, publish, publishCost\n',
     });
   });
 });

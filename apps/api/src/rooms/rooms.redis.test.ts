@@ -205,7 +205,7 @@ describe('the list of rooms', () => {
     let pages = 0;
     let cursor: string | undefined;
     do {
-      const query = new URLSearchParams({ namespace: '/chat', limit: '20', ...(cursor && { cursor }) });
+      const query = new URLSearchParams({ namespace: '/chat', limit: '20', cursor: cursor ?? '' });
       const page = roomsResponse.parse(await (await ask(`/v1/rooms?${query}`)).json());
       for (const { room, epoch, offset } of page.rooms.filter(({ room }) => room.startsWith('list:'))) {
         expect({ epoch, offset }).toEqual({ epoch: expect.stringMatching(/^[0-9a-f]{16}$/), offset: 1 });

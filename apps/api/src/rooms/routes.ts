@@ -157,6 +157,7 @@ const roomsRoute = (deps: RoomsDeps): Route =>
       example: { rooms: [{ room: 'project:42', epoch: '9f86d081884c7d65', offset: 17 }], next: '0.288' },
     },
     errors: ['invalid_payload', 'not_found', 'unavailable'],
-    handle: ({ query: { cursor, limit, namespace } }) =>
-      logOf(deps, namespace).listRooms(namespace, { cursor, limit }),
+    handle: async ({ query: { cursor, limit, namespace } }) =>
+      // An empty cursor is how many clients ask for the first page.
+      logOf(deps, namespace).listRooms(namespace, { cursor: cursor || undefined, limit }),
   });
