@@ -50,11 +50,10 @@ describe('a node that stops', () => {
     });
     const [polling, websocket] = [await connectMany(node, 1, ['polling']), await connectMany(node, 1)].flat();
     if (!polling || !websocket) throw new Error('two clients expected');
+    const readiness = async () => (await fetch(`${node.opsUrl}/readyz`)).json();
+    await eventually(async () => expect(await readiness()).toMatchObject({ ready: true }));
     const drained = node.drain();
-    expect(await (await fetch(`${node.opsUrl}/readyz`)).json()).toMatchObject({
-      ready: false,
-      reasons: expect.arrayContaining(['draining']),
-    });
+    expect(await readiness()).toEqual({ ready: false, reasons: ['draining'] });
     for (const client of [polling, websocket]) {
       expect((await ask(client, 'room:join', { room: 'project:1' })).ok).toBe(true);
     }
