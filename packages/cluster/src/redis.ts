@@ -30,9 +30,9 @@ export interface LinkOptions {
   onChange: (up: boolean, reason?: string) => void;
 }
 
-/** Milliseconds until the next try: quick at first, never above a second, so that a Redis that is back is used at once. */
+/** Milliseconds until the next try: never above half a second, so that a Redis that is back is used at once. */
 const retryStrategy = (times: number): number =>
-  Math.min(50 * 2 ** Math.min(times, 5), 800) + Math.random() * 200;
+  Math.min(50 * 2 ** Math.min(times, 3), 400) + Math.random() * 100;
 
 /** No command waits in a queue, and none is sent twice after a lost reply. */
 const commonOptions = ({ target, name }: LinkOptions, role: string) =>

@@ -3,6 +3,8 @@ import { keys } from '../keys.ts';
 import type { RedisLink } from '../redis.ts';
 
 const PROBE_MS = 1000;
+/** Time between probes until one comes back: commands and subscriptions return on connections of their own. */
+const UNHEARD_PROBE_MS = 100;
 /** Silence after which the bus counts as broken: three probes lost. */
 const DEAF_AFTER_MS = 3000;
 
@@ -20,7 +22,10 @@ export function probeBus(options: { link: RedisLink; bus: Bus; incarnation: stri
   const channel = keys.probe(options.incarnation);
   let heardAt = Number.NEGATIVE_INFINITY;
   let connectedAt = performance.now();
+  const isHealthy = () => link.up && performance.now() - heardAt < DEAF_AFTER_MS;
+  let timer: NodeJS.Timeout | undefined;
   const probe = () => {
+    timer = setTimeout(probe, isHealthy() ? PROBE_MS : UNHEARD_PROBE_MS);
     const silence = performance.now() - Math.max(heardAt, connectedAt);
     if (link.up && silence > DEAF_AFTER_MS) {
       connectedAt = performance.now();
@@ -28,26 +33,24 @@ export function probeBus(options: { link: RedisLink; bus: Bus; incarnation: stri
     }
     link.publish(channel, '').catch(() => undefined);
   };
-  // After a reconnect the next answer comes without waiting for the interval.
-  const onRestored = () => {
-    connectedAt = performance.now();
-    probe();
-  };
 
-  bus
-    .listen(channel, () => {
-      heardAt = performance.now();
-    })
-    .then(probe);
-  bus.onChange({ interrupted: () => undefined, restored: onRestored });
-  const timer = setInterval(probe, PROBE_MS);
+  void bus.listen(channel, () => {
+    heardAt = performance.now();
+  });
+  bus.onChange({
+    interrupted: () => undefined,
+    restored: () => {
+      connectedAt = performance.now();
+    },
+  });
+  probe();
 
   return {
     get healthy() {
-      return link.up && performance.now() - heardAt < DEAF_AFTER_MS;
+      return isHealthy();
     },
     [Symbol.asyncDispose]: async () => {
-      clearInterval(timer);
+      clearTimeout(timer);
       bus.unlisten(channel);
     },
   };
