@@ -34,13 +34,14 @@ import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, RESERVED_MS } from './config.ts';
 import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
+import { createTokenVerifier, type VerifyToken } from './identity/verifier.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { registerSignals } from './signals/handlers.ts';
 import { createDispatch } from './socket/dispatch.ts';
 import { closeGradually, refuseNewSessions } from './socket/drain.ts';
 import { guardNamespace } from './socket/guard.ts';
-import { authenticate, createTokenVerifier } from './socket/handshake.ts';
+import { authenticate } from './socket/handshake.ts';
 import { createEdge, type Edge } from './socket/on.ts';
 import {
   createSocketServer,
@@ -202,7 +203,7 @@ const adapterFor = (
 const openNamespace = (
   namespace: GatewayNamespace,
   deps: {
-    verify: ReturnType<typeof createTokenVerifier>;
+    verify: VerifyToken;
     events: GatewayEvents;
     rooms: Rooms;
     hasTeam: boolean;

@@ -1,6 +1,7 @@
 import { AppError, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
+import { authorize } from '../identity/permission.ts';
 import type { Edge } from '../socket/on.ts';
-import { authorize, publisherOf } from '../socket/permission.ts';
+import { publisherOf } from '../socket/sender.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 import type { JoinedRoom, Rooms } from './rooms.ts';
 

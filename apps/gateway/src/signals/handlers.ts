@@ -1,6 +1,7 @@
 import { roomSignal } from '@fanfare/protocol';
+import { authorize } from '../identity/permission.ts';
 import type { Edge } from '../socket/on.ts';
-import { authorize, metaOf } from '../socket/permission.ts';
+import { metaOf } from '../socket/sender.ts';
 
 /** `room:signal`: to the other members of the room, never logged. */
 export function registerSignals(edge: Edge): void {

@@ -1,16 +1,16 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { AppError, eventName, LIMITS, type RoomAction, roomName } from '@fanfare/protocol';
+import { AppError, eventName, LIMITS, roomName } from '@fanfare/protocol';
 import { StartError } from '@fanfare/runtime';
 import { z } from 'zod';
+import { authorize, type RoomRequest } from '../identity/permission.ts';
 import type { RoomPosition, Rooms } from '../rooms/rooms.ts';
-import { authorize } from '../socket/permission.ts';
 import type { GatewayServer, GatewaySocket } from '../socket/server.ts';
 
 /** What a team's module gets beside the stock `io`. */
 export interface TeamContext {
   /** Throws `forbidden` unless the socket's token allows the action in the room. */
-  authorize(socket: GatewaySocket, request: { room: string; action: RoomAction; event?: string }): void;
+  authorize(socket: GatewaySocket, request: RoomRequest): void;
   /**
    * Publishes to a room: logged where there is a log, heard by the members on every node as `(data, meta)`. Rejects with
    * an error whose `code` is `unavailable` when the log cannot take it; the same `id` makes a retry safe.

@@ -1,16 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { AppError, type EventMeta, isAllowed, type RoomAction } from '@fanfare/protocol';
+import type { EventMeta } from '@fanfare/protocol';
 import type { GatewaySocket } from './server.ts';
-
-/** Throws `forbidden` unless the socket's token allows the action in the room. */
-export const authorize = (
-  socket: GatewaySocket,
-  request: { room: string; action: RoomAction; event?: string },
-): void => {
-  if (!isAllowed(socket.data.claims.rooms, request)) {
-    throw new AppError('forbidden', `The token does not allow ${request.action} in ${request.room}`);
-  }
-};
 
 /** What stands beside an event that a socket sent. */
 export const metaOf = (socket: GatewaySocket, room: string, id: string = randomUUID()): EventMeta => ({
