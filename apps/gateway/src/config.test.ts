@@ -51,6 +51,26 @@ describe('the configuration of a gateway', () => {
     ]);
   });
 
+  it.each([
+    ['https://app.example.com/', '"https://app.example.com", never "https://app.example.com/"'],
+    ['https://app.example.com/page', '"https://app.example.com", never'],
+    ['https://App.example.com', '"https://app.example.com", never'],
+    ['https://app.example.com:443', '"https://app.example.com", never'],
+    ['app.example.com', 'is no origin'],
+    ['file:///etc', 'is no origin'],
+    ['null', 'is no origin'],
+  ])('refuses %s as an origin and says what to write', (item, why) => {
+    expect(problemsOf({ ...GOOD, FANFARE_CORS_ORIGINS: `https://good.example,${item}` })).toEqual([
+      expect.stringContaining(why),
+    ]);
+  });
+
+  it.each(['10.0.0.0/33', '10.0.0', 'nginx', '*'])('refuses %s as a proxy', (item) => {
+    expect(problemsOf({ ...GOOD, FANFARE_TRUSTED_PROXIES: `loopback,${item}` })).toEqual([
+      expect.stringContaining(`"${item}" is no address, no CIDR range`),
+    ]);
+  });
+
   it('warns of a setting that does not exist and names the one that was meant', () => {
     expect(loadGatewayConfig({ ...GOOD, FANFARE_PROT: '1' }).warnings).toEqual([
       'FANFARE_PROT is not a setting of this process: did you mean FANFARE_PORT?',

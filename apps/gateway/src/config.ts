@@ -3,6 +3,17 @@ import { DEFAULT_RETENTION, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName, nodeId } from '@fanfare/protocol';
 import { commaList, type Env, flag, LOG_LEVELS, parseEnv, secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
+import { proxyProblem } from './admission/client-address.ts';
+import { originProblem } from './admission/origin.ts';
+
+/** A comma-separated list whose items a function finds nothing wrong with. */
+const listOf = (problemOf: (item: string) => string | undefined) =>
+  commaList.superRefine((items, context) => {
+    for (const item of items) {
+      const message = problemOf(item);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    }
+  });
 
 /** Every setting of a gateway node, as it stands in the environment. */
 export const gatewaySettings = z.object({
@@ -40,18 +51,17 @@ export const gatewaySettings = z.object({
     .pipe(z.array(namespaceName).min(1))
     .default(['/'])
     .describe('Namespaces, separated by commas; clients cannot create others'),
-  FANFARE_CORS_ORIGINS: commaList
-    .pipe(
-      z.array(
-        z.union([
-          z.literal('*'),
-          z.url({ protocol: /^https?$/, error: 'expected an origin like https://app.example.com' }),
-        ]),
-      ),
-    )
+  FANFARE_CORS_ORIGINS: listOf(originProblem)
     .default([])
-    .describe('Origins whose pages may connect, separated by commas; * for all, in development only'),
+    .describe(
+      'Origins whose pages may connect, by websocket and polling alike, separated by commas; pages of the same host always may; * for all, in development only',
+    ),
   FANFARE_CORS_CREDENTIALS: flag.default(false).describe('Whether those pages may send cookies'),
+  FANFARE_TRUSTED_PROXIES: listOf(proxyProblem)
+    .default([])
+    .describe(
+      'Proxies whose X-Forwarded-For is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal, separated by commas',
+    ),
   FANFARE_HANDLERS: z.string().optional().describe("Path of a module with a team's own Socket.IO handlers"),
   FANFARE_PAGES: z.string().optional().describe('Folder of static pages to serve at /'),
   FANFARE_CONSOLE: flag.default(false).describe('Serve the console page at /; for development'),
@@ -126,6 +136,8 @@ export function loadGatewayConfig(env: Env) {
     tokenSecret: settings.FANFARE_TOKEN_SECRET,
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
     cors: { origin: origins.includes('*') ? '*' : origins, credentials: settings.FANFARE_CORS_CREDENTIALS },
+    origins,
+    trustedProxies: settings.FANFARE_TRUSTED_PROXIES,
     handlers: settings.FANFARE_HANDLERS,
     pages: settings.FANFARE_PAGES,
     console: settings.FANFARE_CONSOLE,

@@ -70,7 +70,8 @@ export interface Stack extends AsyncDisposable {
 
 /** Starts everything and waits until it is ready; a failure half-way ends what was started. */
 export const startStack = async (options: StackOptions = {}): Promise<Stack> => {
-  const { nodes: count = 3, host = '127.0.0.1', env = {}, onProgress = () => {} } = options;
+  const { nodes: count = 3, host = '127.0.0.1', onProgress = () => {} } = options;
+  const env = { FANFARE_TRUSTED_PROXIES: 'loopback', ...options.env };
   await assertCanListen(host, options.port ?? 0);
   await using starting = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'fanfare-'));

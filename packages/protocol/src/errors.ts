@@ -12,6 +12,11 @@ export const ERRORS = {
     retryable: false,
     message: 'Send a valid API key as "Authorization: Bearer …"',
   },
+  origin_not_allowed: {
+    status: 403,
+    retryable: false,
+    message: 'Pages of this origin may not connect: FANFARE_CORS_ORIGINS has to list it',
+  },
   forbidden: { status: 403, retryable: false, message: 'The token does not allow this' },
   invalid_payload: { status: 400, retryable: false, message: 'The payload does not have the expected shape' },
   unknown_event: { status: 404, retryable: false, message: 'No handler takes this event' },

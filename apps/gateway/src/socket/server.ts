@@ -1,9 +1,11 @@
 import { randomFillSync } from 'node:crypto';
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { AdapterFactory } from '@fanfare/cluster';
-import type { TokenClaims } from '@fanfare/protocol';
-import { type DefaultEventsMap, type Namespace, Server, type Socket } from 'socket.io';
+import { ERRORS, type TokenClaims } from '@fanfare/protocol';
+import { type DefaultEventsMap, type Namespace, Server, type ServerOptions, type Socket } from 'socket.io';
 import { z } from 'zod';
+import { createClientAddress } from '../admission/client-address.ts';
+import { createOriginCheck } from '../admission/origin.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayEvents } from '../events.ts';
 
@@ -35,7 +37,9 @@ export function createSocketServer(
   config: GatewayConfig,
   deps: { adapter: AdapterFactory; events: GatewayEvents },
 ): GatewayServer {
+  const addressOf = createClientAddress(config.trustedProxies);
   const io: GatewayServer = new Server(http, {
+    allowRequest: admission(config, deps.events),
     cors: { ...config.cors, methods: ['GET', 'POST'] },
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -44,7 +48,12 @@ export function createSocketServer(
   const random = randomIds();
   io.engine.generateId = () => `${random()}_${config.node}`;
   io.engine.on('connection_error', ({ code, message }: { code: number; message: string }) => {
-    deps.events.refusedConnection({ code: `engine_${code}`, reason: message });
+    // Who is not admitted is counted where the reason is known.
+    if (code !== FORBIDDEN) deps.events.refusedConnection({ code: `engine_${code}`, reason: message });
+  });
+  // Before any namespace reads it: `handshake.address` is the client's, not the proxy's.
+  io.engine.on('connection', (connection: { request: IncomingMessage }) => {
+    Object.assign(connection, { remoteAddress: addressOf(connection.request) });
   });
   // A listener for each packet would keep fanout from collecting them, and fanout counts by itself.
   if (!config.fanout) {
@@ -55,6 +64,23 @@ export function createSocketServer(
   }
   return io;
 }
+
+/** Code of engine.io for what `allowRequest` turns away. */
+const FORBIDDEN = 4;
+
+/** Decides over every handshake, websocket and polling alike, before anything is kept of it. */
+const admission = (
+  config: GatewayConfig,
+  events: GatewayEvents,
+): NonNullable<ServerOptions['allowRequest']> => {
+  const isAllowedOrigin = createOriginCheck(config.origins);
+  return ({ headers }, decide) => {
+    if (isAllowedOrigin(headers)) return decide(null, true);
+    const code = 'origin_not_allowed';
+    events.refusedConnection({ code, reason: 'the page may not connect' });
+    decide(`${code}: ${ERRORS[code].message}`, false);
+  };
+};
 
 /** 15 random bytes, which are 20 characters of base64url; fetched for many ids at once, as a call for each costs 9 µs. */
 const randomIds = (): (() => string) => {
