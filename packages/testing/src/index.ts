@@ -10,6 +10,7 @@ export {
 } from './managed-process.ts';
 export { type NginxOptions, NginxServer } from './nginx-server.ts';
 export { freePort, isPortFree, listenError } from './ports.ts';
+export { type PostgresOptions, PostgresServer } from './postgres-server.ts';
 export { RedisCluster } from './redis-cluster.ts';
 export { RedisSentinel } from './redis-sentinel.ts';
 export { type RedisOptions, RedisServer } from './redis-server.ts';

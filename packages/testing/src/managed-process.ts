@@ -21,6 +21,10 @@ export interface ProcessOptions {
   killAfterMs?: number;
   /** A process group of its own: Ctrl-C in the terminal does not reach it. Default false. */
   detached?: boolean;
+  /** Whom it runs as, where that is another user than the caller. */
+  user?: { uid: number; gid: number };
+  /** What asks it to end; default SIGTERM. */
+  stopSignal?: NodeJS.Signals;
   /** A folder of its own, removed only when its owner is killed and cannot do it. */
   dir?: string;
   /** Hears every line as it comes. */
@@ -47,6 +51,7 @@ export class ManagedProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #killAfterMs: number;
   readonly #detached: boolean;
+  readonly #stopSignal: NodeJS.Signals;
   readonly #lines: string[] = [];
   readonly #waiting = new Set<(line: string) => void>();
 
@@ -56,6 +61,7 @@ export class ManagedProcess implements AsyncDisposable {
       cwd: options.cwd,
       env: environment(options.env),
       detached: options.detached ?? false,
+      ...options.user,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     try {
@@ -73,6 +79,7 @@ export class ManagedProcess implements AsyncDisposable {
     this.pid = child.pid ?? 0;
     this.name = options.name ?? basename(options.command);
     this.#detached = options.detached ?? false;
+    this.#stopSignal = options.stopSignal ?? 'SIGTERM';
     this.#killAfterMs = options.killAfterMs ?? 5_000;
     const gone = createLifeline({ pid: this.pid, isLeader: this.#detached, dir: options.dir });
     this.exited = new Promise((resolve) => {
@@ -146,7 +153,7 @@ export class ManagedProcess implements AsyncDisposable {
   }
 
   /** Asks it to end, after the bound forces it to, and returns how it ended. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+  async stop(signal: NodeJS.Signals = this.#stopSignal): Promise<Exit> {
     if (this.isRunning) this.kill(signal);
     const timer = setTimeout(() => this.kill('SIGKILL'), this.#killAfterMs);
     try {
