@@ -118,7 +118,7 @@ const refusals: Record<string, Row> = {
   'data that is nested too deeply': {
     request: ['/v1/publish', publish(TOO_DEEP)],
     code: 'invalid_payload',
-    detail: '"data": nested deeper than 100 levels',
+    detail: 'The body: nested deeper than 104 levels',
   },
   'no data': { request: ['/v1/publish', publish({ ...event, data: undefined })], code: 'invalid_payload' },
   'a field that nobody knows': {

@@ -40,7 +40,7 @@ import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { registerSignals } from './signals/handlers.ts';
 import { createDispatch } from './socket/dispatch.ts';
 import { closeGradually, refuseNewSessions } from './socket/drain.ts';
-import { guardNamespace } from './socket/guard.ts';
+import { guardAuth, guardNamespace } from './socket/guard.ts';
 import { authenticate } from './socket/handshake.ts';
 import { createEdge, type Edge } from './socket/on.ts';
 import {
@@ -211,6 +211,7 @@ const openNamespace = (
 ): Edge => {
   const { verify, events, rooms, hasTeam } = deps;
   const edge = createEdge(events);
+  guardAuth(namespace, events);
   authenticate(namespace, verify, events);
   if (hasTeam) guardNamespace(namespace, events);
   registerRooms({ rooms, edge });

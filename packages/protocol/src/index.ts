@@ -37,7 +37,7 @@ export {
   roomName,
   userRoom,
 } from './names.ts';
-export { checkLoggable } from './payload.ts';
+export { checkLoggable, checkPayload, type PayloadBounds } from './payload.ts';
 export {
   everyRoom,
   isAllowed,

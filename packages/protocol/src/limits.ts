@@ -12,6 +12,16 @@ export const LIMITS = {
   eventNameLength: 128,
   /** Largest `data` of one logged event, as JSON. */
   eventBytes: 64 * 1024,
+  /** Deepest nesting of an event's data: nodes and clients walk it recursively. */
+  payloadDepth: 100,
+  /** Levels around the data of an event: arguments, request, batch. */
+  envelopeDepth: 4,
+  /** Most elements and properties of one payload. */
+  payloadEntries: 20_000,
+  /** Longest name of a property in a payload, in characters. */
+  payloadKeyLength: 1024,
+  /** Most characters and bytes of one payload, whatever a deployment lets a message have. */
+  payloadSize: 4 * 1024 * 1024,
   /** Longest idempotency id, in characters. */
   idLength: 128,
   /** Longest node id, in characters; it stands at the end of every session id. */

@@ -1,4 +1,4 @@
-import { AppError } from '@fanfare/protocol';
+import { AppError, checkPayload } from '@fanfare/protocol';
 import express, { type Express, type Request, type Response, type Router } from 'express';
 import helmet from 'helmet';
 import type { ApiEvents, Outcome } from '../events.ts';
@@ -78,6 +78,9 @@ const mount = (app: Express, route: Route, authenticate: (header: string | undef
   });
 };
 
+/** A full batch has about this many, none of it deep. */
+const BODY_ENTRIES = 200_000;
+
 /** Any JSON value is read, so that the schema says what is wrong with it. */
 const createBodyReader = (maxBytes: number) => {
   const parseJson = express.json({ limit: maxBytes, strict: false });
@@ -89,6 +92,7 @@ const createBodyReader = (maxBytes: number) => {
     if (body === undefined) {
       throw new AppError('invalid_payload', 'Send a JSON body with "Content-Type: application/json"');
     }
+    checkPayload(body, { name: 'The body', entries: BODY_ENTRIES, size: maxBytes, textLength: maxBytes });
     return body;
   };
 };

@@ -64,7 +64,9 @@ describe('an event of a client', () => {
   });
 });
 
-it('socket.io 4.8.4 takes every event through Socket#run', () => {
+it('socket.io 4.8.4 takes every packet through Socket#_onpacket, every event through Socket#run', () => {
   expect(Reflect.get(Socket.prototype, 'run')).toHaveLength(2);
+  expect(Reflect.get(Socket.prototype, '_onpacket')).toHaveLength(1);
+  expect(Reflect.get(Socket.prototype, 'ack')).toHaveLength(1);
   expect(String(Reflect.get(Socket.prototype, 'dispatch'))).toContain('this.run(event');
 });

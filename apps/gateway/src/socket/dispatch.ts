@@ -1,17 +1,29 @@
-import { AppError } from '@fanfare/protocol';
+import { AppError, checkPayload } from '@fanfare/protocol';
 import { Socket } from 'socket.io';
 import type { GatewayEvents } from '../events.ts';
 import { guardedSocketMethods, refuse } from './guard.ts';
 import type { Edge } from './on.ts';
 import type { GatewaySocket } from './server.ts';
 
+/** What a client has sent to a namespace, as the parser of socket.io hands it over. */
+interface WirePacket {
+  type: number;
+  id?: number;
+  data?: unknown[];
+}
+type TakePacket = (this: GatewaySocket, packet: WirePacket) => void;
+type AckFor = (this: GatewaySocket, id: number) => unknown;
 type Packet = [event: string, ...args: unknown[]];
 type Run = (this: GatewaySocket, packet: Packet, done: (error: Error | null) => void) => void;
 
+const EVENT = 2;
+const ACK = 3;
+
 /**
  * Gives the sockets of a namespace one prototype of their own, between them and Socket.IO's, so that what all of them do
- * alike costs no closure or listener for each: contract events go to the edge, every event is counted, one that nobody
- * takes is refused, and where a team adds listeners of its own (`guard`), those are guarded.
+ * alike costs no closure or listener for each: the payload of every event and ack is checked before anything else looks at
+ * it, contract events go to the edge, every event is counted, one that nobody takes is refused, and where a team adds
+ * listeners of its own (`guard`), those are guarded.
  */
 export function createDispatch(deps: {
   edge: Edge;
@@ -20,7 +32,22 @@ export function createDispatch(deps: {
 }): (socket: GatewaySocket) => void {
   const { edge, events, guard } = deps;
   const stock: GatewaySocket = Socket.prototype;
-  const runMiddleware = stockRun();
+  const { runMiddleware, takePacket, ackFor } = stockMethods();
+
+  const _onpacket: TakePacket = function takeChecked(packet) {
+    try {
+      if (packet.type === EVENT || packet.type === ACK) checkPayload(packet.data);
+    } catch (thrown) {
+      const error = AppError.from(thrown);
+      const event = packet.type === ACK ? 'an ack' : String(packet.data?.[0]).slice(0, 128);
+      const args = packet.id === undefined || packet.type === ACK ? [] : [ackFor.call(this, packet.id)];
+      refuse(this, { error, event, args }, events);
+      // Nobody hears that an ack was refused, and whoever waits for it would wait on.
+      if (packet.type === ACK) this.conn.close();
+      return;
+    }
+    takePacket.call(this, packet);
+  };
 
   const run: Run = function run(packet, done) {
     // The parser of socket.io lets numbers pass for names.
@@ -42,15 +69,30 @@ export function createDispatch(deps: {
       done(error);
     });
   };
-  const shared = Object.assign(Object.create(stock), { run }, guard && guardedSocketMethods(stock, events));
+  const shared = Object.assign(
+    Object.create(stock),
+    { run, _onpacket },
+    guard && guardedSocketMethods(stock, events),
+  );
   return (socket) => void Object.setPrototypeOf(socket, shared);
 }
 
-/** Socket#run of socket.io 4.8.4: the one way from a packet to the socket's middleware and listeners. */
-const stockRun = (): Run => {
-  const run: unknown = Reflect.get(Socket.prototype, 'run');
-  if (typeof run !== 'function') throw new Error('this version of socket.io has no Socket#run');
-  return function runStock(packet, done) {
-    run.call(this, packet, done);
+/** What socket.io 4.8.4 has for the way of a packet: to its kind, to the ack for it, to middleware and listeners. */
+const stockMethods = (): { runMiddleware: Run; takePacket: TakePacket; ackFor: AckFor } => {
+  const [run, onPacket, ack] = ['run', '_onpacket', 'ack'].map((name) => {
+    const method: unknown = Reflect.get(Socket.prototype, name);
+    if (typeof method !== 'function') throw new Error(`this version of socket.io has no Socket#${name}`);
+    return method;
+  });
+  return {
+    runMiddleware(packet, done) {
+      run?.call(this, packet, done);
+    },
+    takePacket(packet) {
+      onPacket?.call(this, packet);
+    },
+    ackFor(id) {
+      return ack?.call(this, id);
+    },
   };
 };

@@ -1,4 +1,4 @@
-import { AppError } from '@fanfare/protocol';
+import { AppError, checkPayload } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import { ackOf } from './on.ts';
 import type { GatewayNamespace, GatewaySocket } from './server.ts';
@@ -99,4 +99,18 @@ export function guardNamespace(namespace: GatewayNamespace, events: GatewayEvent
       };
       guarded(() => middleware(socket, next), refuseConnection)();
     });
+}
+
+/** Checks what a client sends with its wish to join a namespace before any middleware looks at it. */
+export function guardAuth(namespace: GatewayNamespace, events: GatewayEvents): void {
+  namespace.use((socket, next) => {
+    try {
+      checkPayload(socket.handshake.auth, { name: 'The auth payload' });
+    } catch (thrown) {
+      const error = AppError.from(thrown);
+      events.failed(error, { socket: socket.id, namespace: namespace.name });
+      return next(Object.assign(new Error(error.message), { data: error.toWire() }));
+    }
+    return next();
+  });
 }

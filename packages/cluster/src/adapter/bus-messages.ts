@@ -1,6 +1,6 @@
-import { isProtocolEvent } from '@fanfare/protocol';
-import { decode } from 'notepack.io';
+import { checkPayload, isProtocolEvent } from '@fanfare/protocol';
 import { z } from 'zod';
+import { guardedDecode } from './guarded-decode.ts';
 
 /** What may arrive on the channels of `@socket.io/redis-adapter` 8.3.0, whoever sent it. */
 
@@ -89,16 +89,23 @@ export type BusBroadcast = z.output<typeof broadcast>;
 export type BusRequest = z.output<typeof request>;
 export type BusTarget = z.output<typeof target>;
 
+const JSON_BOUNDS = { entries: Infinity, size: Infinity, textLength: Infinity };
+
 const OPENING_BRACE = 0x7b;
 
 /** Server-side events that a namespace emits itself. */
 const NAMESPACE_EVENTS: ReadonlySet<unknown> = new Set(['connect', 'connection', 'new_namespace']);
 
-const read = (message: Buffer): unknown =>
-  message[0] === OPENING_BRACE ? JSON.parse(message.toString()) : decode(message);
+const read = (message: Buffer): unknown => {
+  if (message[0] !== OPENING_BRACE) return guardedDecode(message);
+  const value: unknown = JSON.parse(message.toString());
+  // The answer of a node with many sockets is long; what recurses over it minds the depth alone.
+  checkPayload(value, JSON_BOUNDS);
+  return value;
+};
 
 /** A broadcast; throws on anything else. */
-export const readBroadcast = (message: Buffer): BusBroadcast => broadcast.parse(decode(message));
+export const readBroadcast = (message: Buffer): BusBroadcast => broadcast.parse(guardedDecode(message));
 
 /** A request that can be acted on without tripping; throws on anything else. */
 export const readRequest = (message: Buffer): BusRequest => {

@@ -35,6 +35,7 @@ const idleReport = {
 };
 
 const packet = (...data: unknown[]) => ({ type: 2, data, nsp: '/' });
+const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
 const nobody = { rooms: ['nobody'], except: [], flags: {} };
 
 describe('anything on the channels of the adapter changes nothing but a counter', () => {
@@ -63,6 +64,16 @@ describe('anything on the channels of the adapter changes nothing but a counter'
     ],
     ['arrays nested 3,000 deep', 'socket.io#/#', Buffer.alloc(3000, 0x91)],
     ['an array that says it is huge', 'socket.io#/#', Buffer.from([0xdd, 0x00, 0xff, 0xff, 0xff])],
+    [
+      'data nested 150 deep, which clients would recurse into',
+      'socket.io#/#',
+      encode(['x', packet('told', nested(150)), { rooms: [] }]),
+    ],
+    [
+      'a request with data nested 100,000 deep',
+      'socket.io-request#/#',
+      `{"type":6,"data":["told",${'['.repeat(100_000)}${']'.repeat(100_000)}]}`,
+    ],
     ['a request that is no JSON', 'socket.io-request#/#', '{'],
     ['a request of no type', 'socket.io-request#/#', '{}'],
     ['a join without sockets', 'socket.io-request#/#', '{"type":2}'],

@@ -1,6 +1,7 @@
 import type { EventMeta } from '@fanfare/protocol';
-import { decode, encode } from 'notepack.io';
+import { encode } from 'notepack.io';
 import { z } from 'zod';
+import { guardedDecode } from '../adapter/guarded-decode.ts';
 
 /** The sender of every logged message on the bus; a stock node takes it for an emitter. */
 export const LOG_UID = 'fanfare-log';
@@ -111,7 +112,7 @@ export function readLogged(decoded: unknown, bytes: number): LoggedEvent | undef
 
 /** An entry of the log; its epoch is the room's, whatever it was when the entry was written. */
 export function readEntry(message: Buffer, epoch: string): LoggedEvent {
-  const logged = readLogged(decode(message), message.length);
+  const logged = readLogged(guardedDecode(message), message.length);
   if (logged === undefined) throw new TypeError('An entry of the event log is not one of ours');
   return { ...logged, meta: { ...logged.meta, epoch } };
 }
