@@ -23,8 +23,9 @@ import { AggregatorRegistry } from 'prom-client';
 import type { ApiConfig } from './config.ts';
 import { createApiEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
-import { createKeyCheck } from './http/auth.ts';
 import { createDrainingServer } from './http/server.ts';
+import { watchKeyFile } from './keys/key-file.ts';
+import { createKeyRing } from './keys/key-ring.ts';
 import { createPages } from './openapi/pages.ts';
 import { createRoutes } from './routes.ts';
 
@@ -60,6 +61,19 @@ export async function createApi(config: ApiConfig): Promise<Api> {
   const probe =
     redis && bus && stack.use(probeBus({ link: redis, bus, incarnation: randomBytes(8).toString('hex') }));
 
+  const keys = createKeyRing({ keys: config.apiKeys, perSecond: config.apiKeyPerSecond });
+  if (config.apiKeysFile !== undefined) {
+    stack.use(
+      watchKeyFile(config.apiKeysFile, {
+        changed: (changed) => {
+          keys.replace(changed);
+          events.keysChanged(changed.map(({ name }) => name));
+        },
+        broken: events.keysBroken,
+      }),
+    );
+  }
+
   const app = createHttpApp({
     routes: createRoutes({
       publisher,
@@ -68,7 +82,7 @@ export async function createApi(config: ApiConfig): Promise<Api> {
       redisWarnings: async () => (redis ? redisWarnings(redis.pub) : []),
     }),
     pages: createPages(),
-    authenticate: createKeyCheck(config.apiKeys),
+    identify: keys.identify,
     events,
   });
   const server = stack.use(createDrainingServer(app));

@@ -1,57 +1,9 @@
 import cluster from 'node:cluster';
 import { DEFAULT_RETENTION, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName } from '@fanfare/protocol';
-import { commaList, type Env, LOG_LEVELS, parseEnv, Secret, wholeNumber } from '@fanfare/runtime';
+import { commaList, type Env, LOG_LEVELS, parseEnv, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
-
-/** Who may publish: the name stands in logs, only the key opens the door. */
-export interface ApiKey {
-  name: string;
-  key: Secret;
-}
-
-const KEY_LENGTH = 16;
-const KEY_NAME = /^[A-Za-z0-9_-]{1,64}$/;
-/** What fits into a header as it is. */
-const KEY_TEXT = /^[\x21-\x7e]+$/;
-
-/** What is wrong with a list of keys; never repeats a key, nor what may be one. */
-const keyProblems = (entries: readonly { name: string; key: string | undefined }[]): string[] => {
-  const problems: string[] = [];
-  const names = new Set<string>();
-  const owners = new Map<string, string>();
-  for (const [i, { name, key }] of entries.entries()) {
-    if (key === undefined || !KEY_NAME.test(name)) {
-      problems.push(`entry ${i + 1} does not look like name:key, the name of A-Z a-z 0-9 _ -`);
-      continue;
-    }
-    if (key.length < KEY_LENGTH) problems.push(`the key of "${name}" has less than ${KEY_LENGTH} characters`);
-    else if (!KEY_TEXT.test(key))
-      problems.push(`the key of "${name}" has characters that no header may have`);
-    if (names.has(name)) problems.push(`the name "${name}" stands there twice`);
-    const owner = owners.get(key);
-    if (owner !== undefined && owner !== name) problems.push(`"${owner}" and "${name}" have the same key`);
-    names.add(name);
-    owners.set(key, owner ?? name);
-  }
-  if (entries.length === 0) problems.push('expected at least one name:key');
-  return problems;
-};
-
-const apiKeys = z
-  .string()
-  .transform((text, context): ApiKey[] => {
-    const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
-    const pairs = entries.map((entry) => {
-      const colon = entry.indexOf(':');
-      return colon < 0
-        ? { name: '', key: undefined }
-        : { name: entry.slice(0, colon), key: entry.slice(colon + 1) };
-    });
-    for (const message of keyProblems(pairs)) context.addIssue({ code: 'custom', message });
-    return pairs.map(({ name, key = '' }) => ({ name, key: new Secret(key) }));
-  })
-  .meta({ secret: true });
+import { apiKeys } from './keys/key-list.ts';
 
 /** Every setting of an api process, as it stands in the environment. */
 export const apiSettings = z.object({
@@ -77,8 +29,13 @@ export const apiSettings = z.object({
       `How much of each room's past is kept, the same on every process: pattern=events/bytes/age, … Default: ${DEFAULT_RETENTION}`,
     ),
   FANFARE_API_KEYS: apiKeys.describe(
-    'API keys of the backends that publish, as name:key, separated by commas or white space; a key has at least 16 characters',
+    'API keys of the backends, as name:key, name:sha256:digest or name[scope+scope]:…, separated by commas or white space; a key has at least 16 characters, and one without scopes may do everything',
   ),
+  FANFARE_API_KEY_PER_SECOND: wholeNumber(1, 1_000_000)
+    .optional()
+    .describe(
+      'Most requests in a second of all keys of one name on this process, twice as many after a pause; each command of a batch counts. Default: no limit',
+    ),
   FANFARE_NAMESPACES: commaList
     .pipe(z.array(namespaceName).min(1))
     .default(['/'])
@@ -111,6 +68,8 @@ export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
     redis: settings.REDIS_URL,
     retention: settings.FANFARE_RETENTION,
     apiKeys: settings.FANFARE_API_KEYS,
+    apiKeysFile: env.FANFARE_API_KEYS_FILE || undefined,
+    apiKeyPerSecond: settings.FANFARE_API_KEY_PER_SECOND,
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,

@@ -38,6 +38,12 @@ export function createApiEvents(log: Logger, registry: Registry) {
     buckets: DURATION_BUCKETS,
     registers,
   });
+  const requests = new Counter({
+    name: 'fanfare_api_requests_total',
+    help: 'Requests that need an API key, by the name of the key ("" when none was valid) and by outcome',
+    labelNames: ['key', 'outcome'],
+    registers,
+  });
   const dropped = new Counter({
     name: 'fanfare_bus_publish_dropped_total',
     help: 'Ephemeral messages that Redis did not take',
@@ -82,6 +88,10 @@ export function createApiEvents(log: Logger, registry: Registry) {
       for (const [outcome, same] of Map.groupBy(outcomes, (one) => one))
         publishes.inc({ outcome }, same.length);
     },
+    requested: (key: string, outcome: Outcome) => requests.inc({ key, outcome }),
+    keysChanged: (names: readonly string[]) => log.info({ names }, 'api keys read anew'),
+    keysBroken: (problems: readonly string[]) =>
+      log.error({ problems }, 'the file of api keys is broken: the keys before it stay valid'),
     redisWarned: (warning: string) => log.warn({ warning }, 'redis settings'),
     /** A failure that a caller was told of; only what is our own fault is logged with its cause. */
     failed: (error: AppError, fields: { method: string; path: string }) => {

@@ -17,11 +17,16 @@ export const ERRORS = {
     retryable: false,
     message: 'Pages of this origin may not connect: FANFARE_CORS_ORIGINS has to list it',
   },
-  forbidden: { status: 403, retryable: false, message: 'The token does not allow this' },
+  forbidden: { status: 403, retryable: false, message: 'The token or API key does not allow this' },
   invalid_payload: { status: 400, retryable: false, message: 'The payload does not have the expected shape' },
   unknown_event: { status: 404, retryable: false, message: 'No handler takes this event' },
   not_found: { status: 404, retryable: false, message: 'There is nothing at this address' },
   payload_too_large: { status: 413, retryable: false, message: 'The payload is larger than the limit' },
+  rate_limited: {
+    status: 429,
+    retryable: true,
+    message: 'Too much was asked for in too short a time: wait before the next try',
+  },
   unavailable: {
     status: 503,
     retryable: true,
@@ -37,16 +42,24 @@ export interface WireError {
   code: ErrorCode;
   message: string;
   retryable: boolean;
+  /** Wait before another try, in ms; where it is known. */
+  retryAfterMs?: number;
 }
 
-/** The one error of the house. `cause` stays inside; code, message and retryable go out. */
+/** The one error of the house. `cause` stays inside; code, message, retryable and retryAfterMs go out. */
 export class AppError extends Error {
   readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, message: string = ERRORS[code].message, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string = ERRORS[code].message,
+    options?: ErrorOptions & { retryAfterMs?: number },
+  ) {
     super(message, options);
     this.name = 'AppError';
     this.code = code;
+    this.retryAfterMs = options?.retryAfterMs;
   }
 
   /** Anything that was thrown, as an AppError; what is not one becomes `internal` with the original as cause. */
@@ -59,6 +72,8 @@ export class AppError extends Error {
   }
 
   toWire(): WireError {
-    return { code: this.code, message: this.message, retryable: ERRORS[this.code].retryable };
+    const { code, message, retryAfterMs } = this;
+    const { retryable } = ERRORS[code];
+    return { code, message, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
   }
 }

@@ -37,7 +37,12 @@ const joinedRoom = z.object({
 
 const refusedRoom = z.object({
   room: z.string(),
-  error: z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }),
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    retryable: z.boolean(),
+    retryAfterMs: z.number().optional(),
+  }),
 });
 
 const joinRequests = z.strictObject({ rooms: z.array(joinRequest).min(1).max(LIMITS.roomsPerRequest) });

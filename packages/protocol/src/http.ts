@@ -40,7 +40,13 @@ export const publishRequest = z
   .meta({ id: 'PublishRequest' });
 export type PublishRequest = z.input<typeof publishRequest>;
 
-const wireError = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() });
+const retryAfterMs = z.number().optional().describe('Wait before another try, in ms; where it is known');
+const wireError = z.object({
+  code: z.string(),
+  message: z.string(),
+  retryable: z.boolean(),
+  retryAfterMs,
+});
 
 const publishedRoom = z
   .object({
@@ -145,6 +151,7 @@ export const problem = z
     status: z.int(),
     code: z.string(),
     retryable: z.boolean(),
+    retryAfterMs,
     detail: z.string().optional(),
     results: z
       .union([z.array(publishResult), z.array(batchResult)])

@@ -44,6 +44,7 @@ export {
   matchesPattern,
   ROOM_ACTIONS,
   type RoomAction,
+  roomPattern,
   type TokenClaims,
   tokenClaims,
 } from './permissions.ts';

@@ -4,8 +4,8 @@ import { LIMITS } from './limits.ts';
 export const ROOM_ACTIONS = ['join', 'publish', 'signal', 'presence'] as const;
 export type RoomAction = (typeof ROOM_ACTIONS)[number];
 
-/** `project:*` (one segment each), `project:**` (the rest), `**` (every room). What can match no room is refused. */
-const roomPattern = z
+/** A pattern of rooms: `project:*` (one segment each), `project:**` (the rest), `**` (every room). What can match no room is refused. */
+export const roomPattern = z
   .string()
   .max(LIMITS.roomBytes)
   .regex(

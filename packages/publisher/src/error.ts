@@ -24,6 +24,8 @@ export class PublishError extends Error {
   readonly code: PublishErrorCode;
   readonly retryable: boolean;
   readonly status: number | undefined;
+  /** What the api asks to wait before another try, in ms; undefined where it does not say. */
+  readonly retryAfterMs: number | undefined;
   readonly results: readonly PublishResult[] | readonly BatchResult[] | undefined;
   /** The id of each command that was sent, in order. */
   readonly ids: readonly string[];
@@ -34,6 +36,7 @@ export class PublishError extends Error {
     this.code = failure.code;
     this.retryable = failure.retryable;
     this.status = failure.status;
+    this.retryAfterMs = failure.retryAfterMs;
     this.results = failure.results;
     this.ids = ids;
   }

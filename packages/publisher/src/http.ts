@@ -27,6 +27,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   403: 'forbidden',
   404: 'not_found',
   413: 'payload_too_large',
+  429: 'rate_limited',
 };
 
 const readJson = (text: string): unknown => {
@@ -55,7 +56,7 @@ const failureOf = (response: Response, text: string): PublishFailure => {
     retryable,
     status,
     results: known?.results,
-    retryAfterMs: retryAfterMs(response),
+    retryAfterMs: known?.retryAfterMs ?? retryAfterMs(response),
   };
 };
 

@@ -54,7 +54,7 @@ export const clusterRoutes = (deps: {
     description:
       'What every living gateway process said of itself with its last heartbeat, and what an operator should know: ' +
       'no gateway alive, two processes with one node id, nodes of different versions, a Redis that may lose events.',
-    access: 'api-key',
+    access: 'read',
     answer: { schema: clusterResponse, description: 'The cluster as it is now.', example: EXAMPLE },
     errors: ['unavailable'],
     handle: async () => {

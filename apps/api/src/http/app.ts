@@ -1,7 +1,9 @@
 import { AppError, checkPayload } from '@fanfare/protocol';
 import express, { type Express, type Request, type Response, type Router } from 'express';
 import helmet from 'helmet';
+import { z } from 'zod';
 import type { ApiEvents, Outcome } from '../events.ts';
+import type { Caller, KeyRing } from '../keys/key-ring.ts';
 import { toAppError } from './errors.ts';
 import { answerProblem } from './problem.ts';
 import type { Route } from './route.ts';
@@ -25,13 +27,12 @@ const ANSWER_HEADERS = {
 export function createHttpApp(deps: {
   routes: readonly Route[];
   pages: Router;
-  /** Returns the name of the API key or throws. */
-  authenticate: (header: string | undefined) => string;
+  identify: KeyRing['identify'];
   events: ApiEvents;
 }): Express {
   const app = express();
   app.disable('x-powered-by');
-  for (const route of deps.routes) mount(app, route, deps.authenticate);
+  for (const route of deps.routes) mount(app, route, deps);
   app.use(helmet({ contentSecurityPolicy: { directives: CONTENT_SECURITY } }));
   app.use(deps.pages);
   const known = deps.routes.map(({ path, method }) => ({
@@ -48,20 +49,37 @@ export function createHttpApp(deps: {
   return app;
 }
 
-const mount = (app: Express, route: Route, authenticate: (header: string | undefined) => string): void => {
+/** Of a route that needs no key. */
+const ANYBODY: Caller = { name: '', permit: () => undefined, spend: () => undefined };
+
+const roomParameter = z.object({ room: z.string() });
+
+/** Who asks, once it is known that the key allows it. */
+const admit = (route: Route, req: Request, caller: Caller): void => {
+  caller.spend(1);
+  if (route.access === 'open' || route.permitsInBody) return;
+  caller.permit(route.access, roomParameter.safeParse(req.params).data?.room);
+};
+
+const mount = (
+  app: Express,
+  route: Route,
+  { identify, events }: { identify: KeyRing['identify']; events: ApiEvents },
+): void => {
   const readBody = route.body && createBodyReader(route.body.maxBytes);
   app[route.method](route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (req, res) => {
     const startedAt = performance.now();
     let outcome: Outcome = 'accepted';
-    let publisher: string | undefined;
+    let caller: Caller | undefined;
     try {
-      if (route.access === 'api-key') publisher = authenticate(req.headers.authorization);
+      caller = route.access === 'open' ? ANYBODY : identify(req.headers.authorization);
+      admit(route, req, caller);
       const body = await readBody?.(req, res);
       const answer = await route.run({
         params: req.params,
         query: route.query && req.query,
         body,
-        caller: publisher ?? '',
+        caller,
       });
       const text = JSON.stringify(answer);
       const length = Buffer.byteLength(text);
@@ -73,6 +91,8 @@ const mount = (app: Express, route: Route, authenticate: (header: string | undef
       outcome = error.code;
       throw error;
     } finally {
+      const publisher = caller?.name;
+      if (route.access !== 'open') events.requested(publisher ?? '', outcome);
       route.observe?.({ outcome, publisher, seconds: (performance.now() - startedAt) / 1000 });
     }
   });

@@ -1,6 +1,8 @@
 import { AppError, type ErrorCode } from '@fanfare/protocol';
 import type { z } from 'zod';
 import type { Outcome } from '../events.ts';
+import type { Caller } from '../keys/key-ring.ts';
+import type { ScopeAction } from '../keys/scopes.ts';
 import { explain } from './errors.ts';
 
 export interface RequestOutcome {
@@ -15,8 +17,7 @@ export interface RawRequest {
   params: unknown;
   query: unknown;
   body: unknown;
-  /** Name of the API key; empty on an open route. */
-  caller: string;
+  caller: Caller;
 }
 
 interface RouteFacts {
@@ -29,8 +30,10 @@ interface RouteFacts {
   tag: 'Publishing' | 'Rooms' | 'Operations';
   summary: string;
   description: string;
-  /** Whether a caller needs an API key. */
-  access: 'api-key' | 'open';
+  /** The scope that the API key of a caller needs, for the room of the path where there is one; `open` takes no key. */
+  access: ScopeAction | 'open';
+  /** The rooms stand in the body: `handle` asks `caller.permit` for each, and a key for some rooms gets that far. */
+  permitsInBody?: true;
   /** Codes that this route answers beside those that every route may. */
   errors: readonly ErrorCode[];
   /** Hears how each request to the route ended. */
@@ -92,7 +95,7 @@ export const defineRoute = <
       params: z.output<Params>;
       query: z.output<Query>;
       body: z.output<Input>;
-      caller: string;
+      caller: Caller;
     }) => Promise<z.input<Result>>;
   },
 ): Route => {

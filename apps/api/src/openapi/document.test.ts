@@ -25,6 +25,7 @@ const routes: Route[] = createRoutes({
   redisWarnings: nobody,
 });
 
+const BILLING = { name: 'billing', permit: () => undefined, spend: () => undefined };
 const answer = z.object({
   description: z.string().min(1),
   content: z.record(z.string(), z.looseObject({ schema: z.looseObject({}) })),
@@ -77,7 +78,7 @@ const readDocument = async () => {
   const route = routes.find(({ path }) => path === '/v1/openapi.json');
   // As a caller gets it: through JSON.
   return openApi.parse(
-    JSON.parse(JSON.stringify(await route?.run({ params: {}, query: {}, body: undefined, caller: '' }))),
+    JSON.parse(JSON.stringify(await route?.run({ params: {}, query: {}, body: undefined, caller: BILLING }))),
   );
 };
 const readOperations = async () => {
@@ -102,7 +103,7 @@ const routedBy = (app: Application): string[] =>
 
 describe('the OpenAPI document', () => {
   it('has every route of the router, and the router has every route of it', async () => {
-    const app = createHttpApp({ routes, pages: createPages(), authenticate: () => 'billing', events });
+    const app = createHttpApp({ routes, pages: createPages(), identify: () => BILLING, events });
     const documented = (await readOperations()).map(({ name }) => name);
     expect(documented.sort()).toEqual(routedBy(app).sort());
     expect(documented).toContain('post /v1/publish');
@@ -119,12 +120,14 @@ describe('the OpenAPI document', () => {
     for (const { tags: used } of operations) expect(tags).toEqual(expect.arrayContaining(used));
   });
 
-  it('asks for an API key where the route does', async () => {
-    for (const { name, security, responses } of await readOperations()) {
-      const route = routes.find(({ method, path }) => name === `${method} ${path}`);
-      const wanted = route?.access === 'api-key';
-      expect(security).toEqual(wanted ? [{ apiKey: [] }] : []);
-      expect(Object.keys(responses).includes('401')).toBe(wanted);
+  it('asks for an API key with the scope of the route, and shows what happens without', async () => {
+    for (const { name, description, security, responses } of await readOperations()) {
+      const access = routes.find(({ method, path }) => name === `${method} ${path}`)?.access ?? '';
+      const isOpen = access === 'open';
+      expect(security).toEqual(isOpen ? [] : [{ apiKey: [access] }]);
+      expect(description.includes(`needs the scope \`${access}\``)).toBe(!isOpen);
+      for (const status of ['401', '403', '429'])
+        expect(Object.keys(responses).includes(status)).toBe(!isOpen);
     }
   });
 

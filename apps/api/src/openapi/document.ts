@@ -56,7 +56,11 @@ const createOpenApiDocument = (
     paths,
     components: {
       securitySchemes: {
-        apiKey: { type: 'http', scheme: 'bearer', description: 'An API key of FANFARE_API_KEYS' },
+        apiKey: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API key of FANFARE_API_KEYS, with the scope of the route or without any',
+        },
       },
     },
   });
@@ -65,15 +69,15 @@ const createOpenApiDocument = (
 const operationOf = (route: Route): ZodOpenApiOperationObject => {
   const codes: ErrorCode[] = [
     ...route.errors,
-    ...(route.access === 'api-key' ? (['api_key_invalid'] as const) : []),
+    ...(route.access === 'open' ? [] : (['api_key_invalid', 'forbidden', 'rate_limited'] as const)),
     'internal',
   ];
   return {
     operationId: route.operation,
     summary: route.summary,
-    description: route.description,
+    description: route.access === 'open' ? route.description : `${route.description} ${scopeText(route)}`,
     tags: [route.tag],
-    security: route.access === 'api-key' ? [{ apiKey: [] }] : [],
+    security: route.access === 'open' ? [] : [{ apiKey: [route.access] }],
     ...((route.params || route.query) && {
       requestParams: {
         ...(route.params && { path: route.params }),
@@ -92,6 +96,9 @@ const operationOf = (route: Route): ZodOpenApiOperationObject => {
     },
   };
 };
+
+const scopeText = ({ access, path, permitsInBody }: Route): string =>
+  `The API key needs the scope \`${access}\`${permitsInBody || path.includes('{room}') ? ', for every room or for those that are concerned' : ''}.`;
 
 const jsonAnswer = ({ schema, example }: Route['answer']) => ({
   schema,

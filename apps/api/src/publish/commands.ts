@@ -11,6 +11,7 @@ import type { z } from 'zod';
 import type { ApiEvents, Outcome } from '../events.ts';
 import { explain, PartialFailure } from '../http/errors.ts';
 import { checkNamespace } from '../http/parameters.ts';
+import type { Caller } from '../keys/key-ring.ts';
 
 export interface PublishDeps {
   publisher: Pick<ClusterPublisher, 'publish' | 'publishMany'>;
@@ -25,20 +26,21 @@ type Published = Exclude<Publishing, { error: unknown }>;
 /** What a caller asks for, as the cluster takes it; throws for what cannot be logged or does not exist. */
 export const toPublication = (
   request: z.output<typeof publishRequest>,
-  caller: string,
+  caller: Caller,
   namespaces: readonly string[],
 ): Publication => {
   const { room, rooms = [], event, data, id, except = [], ephemeral = false, namespace } = request;
   checkNamespace(namespaces, namespace);
   checkLoggable(data);
   const targets = room === undefined ? [...new Set(rooms)] : [room];
-  return { namespace, rooms: targets, except, event, data, id, publisher: `key:${caller}`, ephemeral };
+  for (const target of targets) caller.permit('publish', target);
+  return { namespace, rooms: targets, except, event, data, id, publisher: `key:${caller.name}`, ephemeral };
 };
 
 /** One command of a batch as the cluster takes it, or why it does not. */
 export const readCommand = (
   command: unknown,
-  caller: string,
+  caller: Caller,
   namespaces: readonly string[],
 ): Publication | AppError => {
   const parsed = publishRequest.safeParse(command);

@@ -12,6 +12,15 @@ const SOURCES = join(import.meta.dirname, '..');
 const AT = { epoch: '9f86d081884c7d65', offset: 1, duplicate: false };
 const unavailable = new AppError('unavailable');
 
+/** Any key, but that it may publish nothing in one room. */
+const caller = {
+  name: 'billing',
+  permit: (_action: string, room?: string) => {
+    if (room === 'secret:1') throw new AppError('forbidden');
+  },
+  spend: () => undefined,
+};
+
 /** The routes with a publisher that keeps what it is given; what goes to a room of `away` fails. */
 const createRoutes = (away: Readonly<Record<string, AppError>> = {}) => {
   const taken: Publication[] = [];
@@ -39,8 +48,7 @@ const createRoutes = (away: Readonly<Record<string, AppError>> = {}) => {
     },
   });
   if (one === undefined || batch === undefined) throw new Error('no routes');
-  const run = (route: Route) => (body: unknown) =>
-    route.run({ params: {}, query: {}, body, caller: 'billing' });
+  const run = (route: Route) => (body: unknown) => route.run({ params: {}, query: {}, body, caller });
   return { taken, counted, publish: run(one), batch: run(batch) };
 };
 

@@ -48,7 +48,8 @@ const publishRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
       '`except` names users who never hear it. With `ephemeral: true` nothing is logged, who is away never hears ' +
       'of it, `except` may name rooms too, and a retry may double it; on a machine without Redis every event is ' +
       'ephemeral.',
-    access: 'api-key',
+    access: 'publish',
+    permitsInBody: true,
     body: {
       schema: publishRequest,
       maxBytes: MAX_PUBLISH_BYTES,
@@ -92,7 +93,8 @@ const batchRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
       '`results` with what became of each: `{results: […]}` as a publish answers, or `{error}` when the command was ' +
       'refused as a whole; the others have been carried out all the same. A retry of the whole batch doubles no ' +
       'logged event that has an `id`.',
-    access: 'api-key',
+    access: 'publish',
+    permitsInBody: true,
     body: {
       schema: commandList,
       documented: batchRequest,
@@ -126,6 +128,8 @@ const batchRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
     errors: ['invalid_payload', 'payload_too_large', 'not_found', 'unavailable'],
     observe: events.batchAnswered,
     handle: async ({ body, caller }) => {
+      // The request has paid for one of them.
+      caller.spend(body.commands.length - 1);
       const commands = body.commands.map((command) => readCommand(command, caller, namespaces));
       const publications = commands.filter(
         (command): command is Publication => !(command instanceof AppError),

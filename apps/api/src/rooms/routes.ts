@@ -75,7 +75,7 @@ const historyRoute = (deps: RoomsDeps): Route =>
       'next page begins at the offset of the last event; an answer without events is the end. Give `epoch` with ' +
       '`since`, and check `recovered`: false means that the events between are no longer kept, or that the epoch is ' +
       'another one and `since` says nothing any more. `except` of an event names users it was not for.',
-    access: 'api-key',
+    access: 'read',
     params: roomPath,
     query: historyQuery,
     answer: {
@@ -122,7 +122,7 @@ const clearHistoryRoute = (deps: RoomsDeps): Route =>
     description:
       'Its position stays: offsets go on where they were, and a client that comes back with an older position is ' +
       'told that events are missing.',
-    access: 'api-key',
+    access: 'control',
     params: roomPath,
     query: z.strictObject({ namespace: inNamespace }),
     answer: { schema: clearHistoryResponse, description: 'It is forgotten.', example: { deleted: 17 } },
@@ -143,7 +143,7 @@ const roomsRoute = (deps: RoomsDeps): Route =>
       'Every room that was published to in the last 30 days, in no order, with its position. A page may hold ' +
       'somewhat more or less than `limit`, even none; go on with `next` until it is absent. A room that is new ' +
       'while you read may be missing, and none comes twice within a page.',
-    access: 'api-key',
+    access: 'read',
     query: z.strictObject({
       cursor: z.string().max(100).optional().describe('`next` of the page before'),
       limit: queryNumber({ min: 1, max: 1000 })
