@@ -77,6 +77,14 @@ export const gatewaySettings = z.object({
   FANFARE_DRAIN_PER_SECOND: wholeNumber(1, 1_000_000)
     .default(200)
     .describe('Most connections that a stopping node closes in a second; they come back to the other nodes'),
+  FANFARE_SESSION_EXPIRING_MS: wholeNumber(0, 3_600_000)
+    .default(30_000)
+    .describe(
+      'How long before its token expires a client is told, in ms; at most a quarter of the life of the token',
+    ),
+  FANFARE_SESSION_GRACE_MS: wholeNumber(0, 600_000)
+    .default(25_000)
+    .describe('How long a connection without rooms waits for a new token after the old one expired, in ms'),
   FANFARE_FANOUT: flag
     .default(true)
     .describe(
@@ -143,6 +151,10 @@ export function loadGatewayConfig(env: Env) {
     console: settings.FANFARE_CONSOLE,
     apiUrl: settings.FANFARE_API_URL,
     drain: { preStopMs: settings.FANFARE_PRE_STOP_MS, perSecond: settings.FANFARE_DRAIN_PER_SECOND },
+    session: {
+      expiringMs: settings.FANFARE_SESSION_EXPIRING_MS,
+      graceMs: settings.FANFARE_SESSION_GRACE_MS,
+    },
     fanout: settings.FANFARE_FANOUT,
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,

@@ -12,6 +12,7 @@ const LABELLED_EVENTS: ReadonlySet<string> = new Set([
   'room:leave',
   'room:publish',
   'room:signal',
+  'token:refresh',
 ]);
 
 /** Metric names follow the existing Socket.IO exporters, so that their dashboards work. */
@@ -72,6 +73,22 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
   const resets = new Counter({
     name: 'fanfare_room_resets_total',
     help: 'Rooms whose members on this process were told to start anew, by reason',
+    labelNames: ['reason'],
+    registers,
+  });
+  const expired = new Counter({
+    name: 'fanfare_sessions_expired_total',
+    help: 'Sockets that left all rooms because their token had expired',
+    registers,
+  });
+  const refreshed = new Counter({
+    name: 'fanfare_sessions_refreshed_total',
+    help: 'Tokens that clients brought for a session under way',
+    registers,
+  });
+  const closed = new Counter({
+    name: 'fanfare_sessions_closed_total',
+    help: 'Sockets that the gateway closed, by reason; a drain is not counted',
     labelNames: ['reason'],
     registers,
   });
@@ -141,6 +158,12 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       errors.inc({ code: error.code });
       if (error.code === 'internal') log.error({ ...fields, err: error.cause ?? error }, 'handler failed');
       else log.debug({ ...fields, code: error.code }, 'request refused');
+    },
+    sessionExpired: () => expired.inc(),
+    sessionRefreshed: () => refreshed.inc(),
+    sessionClosed: (socket: string, reason: string) => {
+      closed.inc({ reason });
+      log.info({ socket, reason }, 'session closed');
     },
     refusedConnection: (fields: { code: string; reason: string }) => {
       errors.inc({ code: fields.code });

@@ -37,11 +37,13 @@ import { createHttpApp } from './http/app.ts';
 import { createTokenVerifier, type VerifyToken } from './identity/verifier.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
+import { closeGradually, refuseNewSessions } from './session/drain.ts';
+import { registerSession } from './session/handlers.ts';
+import { createSessions, type Sessions } from './session/sessions.ts';
 import { registerSignals } from './signals/handlers.ts';
 import { createDispatch } from './socket/dispatch.ts';
-import { closeGradually, refuseNewSessions } from './socket/drain.ts';
 import { guardAuth, guardNamespace } from './socket/guard.ts';
-import { authenticate } from './socket/handshake.ts';
+import { authenticate, expiredRefusal } from './socket/handshake.ts';
 import { createEdge, type Edge } from './socket/on.ts';
 import {
   createSocketServer,
@@ -88,11 +90,12 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   stack.defer(close);
   const verify = createTokenVerifier(config.tokenSecret);
   const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
+  const sessions = stack.use(createSessions(config.session, events));
   const hasTeam = config.handlers !== undefined;
   const edges = new Map(
     [...rooms].map(([name, own]) => [
       name,
-      openNamespace(io.of(name), { verify, events, rooms: own, hasTeam }),
+      openNamespace(io.of(name), { verify, events, rooms: own, sessions, hasTeam }),
     ]),
   );
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
@@ -206,24 +209,27 @@ const openNamespace = (
     verify: VerifyToken;
     events: GatewayEvents;
     rooms: Rooms;
+    sessions: Sessions;
     hasTeam: boolean;
   },
 ): Edge => {
-  const { verify, events, rooms, hasTeam } = deps;
+  const { verify, events, rooms, sessions, hasTeam } = deps;
   const edge = createEdge(events);
   guardAuth(namespace, events);
   authenticate(namespace, verify, events);
   if (hasTeam) guardNamespace(namespace, events);
   registerRooms({ rooms, edge });
   registerSignals(edge);
+  registerSession({ edge, verify, sessions });
   const forget = hasTeam ? undefined : forgetHandshakes();
-  const dispatch = createDispatch({ edge, events, guard: hasTeam });
+  const dispatch = createDispatch({ edge, events, guard: hasTeam, refusalOf: expiredRefusal });
   const factsOf = (socket: GatewaySocket) => ({
     socket: socket.id,
     namespace: namespace.name,
     user: socket.data.user.id,
   });
   function onDisconnect(this: GatewaySocket, reason: string): void {
+    sessions.end(this);
     events.disconnected({ ...factsOf(this), reason });
   }
   // One function for all sockets: an idle connection pays for what hangs on it.
@@ -232,6 +238,7 @@ const openNamespace = (
     socket.on('disconnect', onDisconnect);
     dispatch(socket);
     void socket.join(userRoom(socket.data.user.id));
+    sessions.begin(socket);
     slimSocket(socket);
     forget?.(socket);
   });

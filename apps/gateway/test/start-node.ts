@@ -9,7 +9,14 @@ const SECRET = 'a secret of the tests, long enough for HS256';
 
 /** A token for `sub` that may do everything in `/`, an hour long; `claims` change that, `secret` forges it. */
 export const signToken = (
-  claims: { sub?: string; namespaces?: string[]; rooms?: TokenClaims['rooms'] } = {},
+  claims: {
+    sub?: string;
+    namespaces?: string[];
+    rooms?: TokenClaims['rooms'];
+    iat?: number;
+    jti?: string;
+    sid?: string;
+  } = {},
   options: { secret?: string; expiresIn?: string } = {},
 ): Promise<string> =>
   new SignJWT({ rooms: everyRoom, ...claims })

@@ -6,6 +6,7 @@ import type {
   roomLeave,
   roomPublish,
   roomSignal,
+  tokenRefresh,
 } from '@fanfare/protocol';
 
 // Types only: the schemas of the protocol would put zod into every page.
@@ -14,6 +15,7 @@ interface Definitions {
   'room:leave': typeof roomLeave;
   'room:publish': typeof roomPublish;
   'room:signal': typeof roomSignal;
+  'token:refresh': typeof tokenRefresh;
 }
 type InputOf<Definition> =
   Definition extends EventDefinition<infer Schema, infer _> ? Schema['_zod']['input'] : never;
@@ -26,7 +28,7 @@ export type Requests = {
     payload: InputOf<Definitions[Name]>;
     answer: OutputOf<Definitions[Name]>;
   };
-} & { 'token:refresh': { payload: { token: string }; answer: { expiresAt: number } } };
+};
 
 export type JoinRequest = Extract<Requests['room:join']['payload'], { room: string }>;
 export type JoinAnswers = Extract<Requests['room:join']['answer'], { rooms: unknown }>;

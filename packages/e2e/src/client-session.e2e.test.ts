@@ -97,7 +97,6 @@ describe('the token of a session', () => {
     await handle.joined();
     const { socket } = listener.client;
     const session = socket.id;
-    await socket.emitWithAck('test:take-tokens');
     await socket.emitWithAck('room:leave', { room });
     await socket.emitWithAck('test:tell', [['room:left', { room, reason: 'token_expired' }]]);
     expect(handle).toMatchObject({ state: 'left', error: { message: 'token_expired' } });

@@ -83,5 +83,11 @@ export const roomSignal = defineEvent('room:signal', {
   ack: z.object({}),
 });
 
+/** Go on with a new token of the same user; rooms that it does not allow are left. */
+export const tokenRefresh = defineEvent('token:refresh', {
+  payload: z.strictObject({ token: z.string() }),
+  ack: z.object({ expiresAt: z.number().describe('When the new token expires, in ms since 1970') }),
+});
+
 /** What stands beside the data of every event that a gateway tells: `socket.on(name, (data, meta) => …)`. */
 export type EventMeta = z.infer<typeof meta>;

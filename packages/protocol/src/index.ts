@@ -1,6 +1,14 @@
 export { AppError, ERRORS, type ErrorCode, type WireError } from './errors.ts';
 export { type AckResult, defineEvent, type EventDefinition } from './event.ts';
-export { type EventMeta, type RoomEvent, roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
+export {
+  type EventMeta,
+  type RoomEvent,
+  roomJoin,
+  roomLeave,
+  roomPublish,
+  roomSignal,
+  tokenRefresh,
+} from './events.ts';
 export {
   type BatchRequest,
   type BatchResponse,

@@ -1,5 +1,6 @@
 import { AppError, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
 import { authorize } from '../identity/permission.ts';
+import { expiredRefusal } from '../socket/handshake.ts';
 import type { Edge } from '../socket/on.ts';
 import { publisherOf } from '../socket/sender.ts';
 import type { GatewaySocket } from '../socket/server.ts';
@@ -20,8 +21,19 @@ interface RoomRequest {
 export function registerRooms(deps: { rooms: Rooms; edge: Edge }): void {
   const { rooms, edge } = deps;
   const join = async (socket: GatewaySocket, { room, since, replay }: RoomRequest) => {
-    authorize(socket, { room, action: 'join' });
-    return rooms.join(socket, room, { since, replay: since === undefined ? replay : undefined });
+    // Who is a member was let in by the token, or by a backend's word.
+    const check = () => {
+      if (!socket.rooms.has(room)) authorize(socket, { room, action: 'join' });
+    };
+    check();
+    // The token may end or be replaced while the log is read.
+    const checkAgain = () => {
+      const refusal = expiredRefusal(socket, roomJoin.name);
+      if (refusal !== undefined) throw refusal;
+      check();
+    };
+    const request = { since, replay: since === undefined ? replay : undefined, check: checkAgain };
+    return rooms.join(socket, room, request);
   };
   edge.on(roomJoin, async (socket, request) => {
     if (!('rooms' in request)) return join(socket, request);

@@ -32,8 +32,15 @@ export interface JoinedRoom {
 
 /** The rooms of a namespace, with a past where there is a log. */
 export interface Rooms {
-  /** Reads what is needed for a join; the returned step makes the socket a member and is the answer. */
-  join(socket: GatewaySocket, room: string, request: JoinRequest): Promise<() => JoinedRoom>;
+  /**
+   * Reads what is needed for a join; the returned step makes the socket a member and is the answer. `check` throws in that
+   * step when the socket may no longer join.
+   */
+  join(
+    socket: GatewaySocket,
+    room: string,
+    request: JoinRequest & { check: () => void },
+  ): Promise<() => JoinedRoom>;
   publish(event: NewRoomEvent): Promise<RoomPosition>;
 }
 
@@ -52,6 +59,7 @@ const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: Eve
     return () => {
       using join = prepared;
       if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
+      request.check();
       const { events, ...position } = join.admit();
       if (position.more === undefined) void socket.join(room);
       const heard = adapter.forSocket(socket, events);
@@ -69,10 +77,13 @@ const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: Eve
 const START = { epoch: '', offset: 0, recovered: false };
 
 const ephemeralRooms = (namespace: GatewayNamespace): Rooms => ({
-  join: async (socket, room) => () => {
-    void socket.join(room);
-    return { room, ...START, events: [] };
-  },
+  join:
+    async (socket, room, { check }) =>
+    () => {
+      check();
+      void socket.join(room);
+      return { room, ...START, events: [] };
+    },
   publish: async ({ room, event, data, id = randomUUID(), from }) => {
     const meta: EventMeta = { room, id, at: Date.now(), ...(from !== undefined && { from }) };
     namespace.to(room).emit(event, data, meta);

@@ -29,8 +29,10 @@ export function createDispatch(deps: {
   edge: Edge;
   events: GatewayEvents;
   guard: boolean;
+  /** Why a socket may not ask this now, if so. */
+  refusalOf: (socket: GatewaySocket, event: string) => AppError | undefined;
 }): (socket: GatewaySocket) => void {
-  const { edge, events, guard } = deps;
+  const { edge, events, guard, refusalOf } = deps;
   const stock: GatewaySocket = Socket.prototype;
   const { runMiddleware, takePacket, ackFor } = stockMethods();
 
@@ -54,8 +56,10 @@ export function createDispatch(deps: {
     const event = String(packet[0]);
     events.received(event, this.nsp.name);
     const isTaken = edge.has(event) || this.listenerCount(event) > 0 || this.listenersAny().length > 0;
-    if (!isTaken) {
-      const error = new AppError('unknown_event', `No handler takes "${event.slice(0, 128)}"`);
+    const error = isTaken
+      ? refusalOf(this, event)
+      : new AppError('unknown_event', `No handler takes "${event.slice(0, 128)}"`);
+    if (error !== undefined) {
       refuse(this, { error, event, args: packet.slice(1) }, events);
       return;
     }

@@ -1,19 +1,36 @@
-import { AppError } from '@fanfare/protocol';
+import { AppError, type TokenClaims, tokenRefresh } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import type { VerifyToken } from '../identity/verifier.ts';
-import type { GatewayNamespace } from './server.ts';
+import type { GatewayNamespace, GatewaySocket } from './server.ts';
 
 const NO_INFO = Object.freeze({});
+
+/** Throws `forbidden` unless the token opens the namespace. */
+export const checkNamespace = (claims: TokenClaims, namespace: string): void => {
+  if (!claims.namespaces.includes(namespace))
+    throw new AppError('forbidden', 'The token does not open this namespace');
+};
+
+/** When the token of a socket expires, in ms since 1970. */
+export const expiryOf = ({ data }: GatewaySocket): number => data.claims.exp * 1000;
+
+/** Why a socket may not ask this now: after the end of its token it may only bring another one. */
+export const expiredRefusal = (socket: GatewaySocket, event: string): AppError | undefined =>
+  event !== tokenRefresh.name && expiryOf(socket) <= Date.now() ? new AppError('token_expired') : undefined;
+
+/** From now on the socket is who these claims say, and may do what they say. */
+export const identify = ({ data }: GatewaySocket, claims: TokenClaims): void => {
+  data.claims = claims;
+  data.user = { id: claims.sub, info: claims.info ?? NO_INFO };
+};
 
 /** Lets in whoever has a token for this namespace; others get a `connect_error` with the code in its `data`. */
 export function authenticate(namespace: GatewayNamespace, verify: VerifyToken, events: GatewayEvents): void {
   namespace.use((socket, next) => {
     verify(socket.handshake.auth)
       .then((claims) => {
-        if (!claims.namespaces.includes(namespace.name))
-          throw new AppError('forbidden', 'The token does not open this namespace');
-        socket.data.claims = claims;
-        socket.data.user = { id: claims.sub, info: claims.info ?? NO_INFO };
+        checkNamespace(claims, namespace.name);
+        identify(socket, claims);
         next();
       })
       .catch((thrown: unknown) => {

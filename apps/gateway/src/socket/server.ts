@@ -13,6 +13,8 @@ import type { GatewayEvents } from '../events.ts';
 export interface SocketData {
   user: { id: string; info: Readonly<Record<string, unknown>> };
   claims: TokenClaims;
+  /** When the session has something to be told or done next, in seconds since 1970. */
+  dueSecond?: number;
 }
 
 type Events = DefaultEventsMap;

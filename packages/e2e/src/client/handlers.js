@@ -5,10 +5,6 @@ export default function install(io) {
       for (const [event, ...args] of messages) socket.emit(event, ...args);
       ack();
     });
-    socket.on('test:take-tokens', (ack) => {
-      socket.on('token:refresh', (_payload, answer) => answer({ ok: true, data: { expiresAt: 0 } }));
-      ack();
-    });
     socket.on('test:rooms', (ack) => ack([...socket.rooms]));
     socket.on('test:cut', () => socket.conn.close());
   });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GatewayNamespace, GatewayServer, GatewaySocket } from './server.ts';
+import type { GatewayNamespace, GatewayServer, GatewaySocket } from '../socket/server.ts';
+import { tellClosing } from './closing.ts';
 
 type Connection = GatewaySocket['conn'];
 
@@ -33,8 +34,7 @@ export async function closeGradually(
   const connections = shuffle([...sockets.keys()]);
   const close = async (connection: Connection): Promise<void> => {
     const own = sockets.get(connection) ?? [];
-    for (const socket of own)
-      socket.emit('session:closing', { reason: 'draining', reconnect: true, inMs: 0 });
+    for (const socket of own) tellClosing(socket, { reason: 'draining', reconnect: true });
     // What a client has asked for and the cluster has taken is answered first.
     await Promise.race([Promise.all(own.map(options.settled)), delay(SETTLE_MS, undefined, { ref: false })]);
     connection.close();

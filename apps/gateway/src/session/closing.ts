@@ -1,0 +1,37 @@
+import { isRoomName } from '@fanfare/protocol';
+import type { GatewaySocket } from '../socket/server.ts';
+
+/** What a client is told before its session ends. */
+export interface Closing {
+  /** `draining`, `token_expired`, `token_revoked`, `disconnected`; a word for logs and metrics. */
+  reason: string;
+  /** Whether it is to come back: with `false` a stock client does not do so by itself. */
+  reconnect: boolean;
+}
+
+/** The session ends now. */
+export const tellClosing = (socket: GatewaySocket, closing: Closing): void => {
+  socket.emit('session:closing', { ...closing, inMs: 0 });
+};
+
+/**
+ * Tells a client that its session ends, and ends it. Who is to come back sees a lost transport, which a stock client comes
+ * back from by itself; who is not is disconnected by the server, and loses the connection with its last namespace.
+ */
+export const endSession = (socket: GatewaySocket, closing: Closing): void => {
+  tellClosing(socket, closing);
+  if (closing.reconnect) {
+    socket.conn.close();
+    return;
+  }
+  socket.disconnect();
+  // Private in socket.io 4.8.4: the sockets of one connection.
+  const others: unknown = Reflect.get(socket.client, 'sockets');
+  if (!(others instanceof Map) || others.size === 0) socket.conn.close();
+};
+
+/** Takes a socket out of a room and tells it so. Rooms of a team's own are left without a word. */
+export const leaveRoom = (socket: GatewaySocket, room: string, reason: string): void => {
+  void socket.leave(room);
+  if (isRoomName(room)) socket.emit('room:left', { room, reason });
+};

@@ -1,0 +1,20 @@
+import { AppError, isRoomName, tokenRefresh } from '@fanfare/protocol';
+import { allows } from '../identity/permission.ts';
+import type { VerifyToken } from '../identity/verifier.ts';
+import { checkNamespace } from '../socket/handshake.ts';
+import type { Edge } from '../socket/on.ts';
+import type { Sessions } from './sessions.ts';
+
+/** `token:refresh`: the session goes on with a new token, and keeps those of its rooms that the new one allows. */
+export function registerSession(deps: { edge: Edge; verify: VerifyToken; sessions: Sessions }): void {
+  const { edge, verify, sessions } = deps;
+  edge.on(tokenRefresh, async (socket, { token }) => {
+    const claims = await verify({ token });
+    if (claims.sub !== socket.data.user.id)
+      throw new AppError('token_invalid', 'The token is of another user: connect anew with it');
+    checkNamespace(claims, socket.nsp.name);
+    if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
+    sessions.refresh(socket, claims, (room) => !isRoomName(room) || allows(claims, { room, action: 'join' }));
+    return { expiresAt: claims.exp * 1000 };
+  });
+}
