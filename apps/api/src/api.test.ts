@@ -133,12 +133,12 @@ const refusals: Record<string, Row> = {
   'a room and rooms': {
     request: ['/v1/publish', publish({ ...event, rooms: ['project:43'] })],
     code: 'invalid_payload',
-    detail: 'The body: give either room or rooms',
+    detail: 'The body: give one of room, rooms and user',
   },
   'neither room nor rooms': {
     request: ['/v1/publish', publish({ ...event, room: undefined })],
     code: 'invalid_payload',
-    detail: 'The body: give either room or rooms',
+    detail: 'The body: give one of room, rooms and user',
   },
   'more than 50 rooms': {
     request: [

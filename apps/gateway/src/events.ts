@@ -13,6 +13,7 @@ const LABELLED_EVENTS: ReadonlySet<string> = new Set([
   'room:publish',
   'room:signal',
   'token:refresh',
+  'user:send',
 ]);
 
 /** Metric names follow the existing Socket.IO exporters, so that their dashboards work. */

@@ -54,6 +54,8 @@ import {
 } from './socket/server.ts';
 import { forgetHandshakes, slimSocket } from './socket/slim.ts';
 import { installTeamHandlers } from './team/handlers.ts';
+import { registerUsers } from './users/handlers.ts';
+import { createTellUser } from './users/tell-user.ts';
 
 const VERSION = '0.1.0';
 
@@ -221,6 +223,7 @@ const openNamespace = (
   registerRooms({ rooms, edge });
   registerSignals(edge);
   registerSession({ edge, verify, sessions });
+  registerUsers({ edge, tellUser: createTellUser(namespace) });
   const forget = hasTeam ? undefined : forgetHandshakes();
   const dispatch = createDispatch({ edge, events, guard: hasTeam, refusalOf: expiredRefusal });
   const factsOf = (socket: GatewaySocket) => ({

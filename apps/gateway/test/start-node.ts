@@ -13,13 +13,14 @@ export const signToken = (
     sub?: string;
     namespaces?: string[];
     rooms?: TokenClaims['rooms'];
+    users?: string[];
     iat?: number;
     jti?: string;
     sid?: string;
   } = {},
   options: { secret?: string; expiresIn?: string } = {},
 ): Promise<string> =>
-  new SignJWT({ rooms: everyRoom, ...claims })
+  new SignJWT({ rooms: everyRoom, users: ['*'], ...claims })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(claims.sub ?? 'alice')
     .setExpirationTime(options.expiresIn ?? '1h')

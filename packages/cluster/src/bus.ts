@@ -47,6 +47,11 @@ export class Bus implements AsyncDisposable {
     this.#link.publish(channel, message).catch((error: unknown) => this.#observer.publishDropped(error));
   }
 
+  /** Hands a message to Redis; resolves with how many listen. Rejects when Redis does not take it. */
+  async send(channel: string, message: string | Buffer): Promise<number> {
+    return Number(await this.#link.publish(channel, message));
+  }
+
   /** Resolves once the subscription stands, or at once while Redis is away: it is then made on the way back. */
   listen(channel: string, listener: Listener): Promise<void> {
     this.#listeners.set(channel, listener);

@@ -12,6 +12,7 @@ export {
 export type { JoinAnswer, JoinRequest, PreparedJoin } from './event-log/feed.ts';
 export { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 export type { LoggedEvent } from './event-log/wire.ts';
+export { inboxRoom, toldRoom } from './inbox.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
 export { holdLease, listNodes } from './nodes/registry.ts';
 export {

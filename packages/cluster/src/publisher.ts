@@ -12,6 +12,7 @@ import { Server } from 'socket.io';
 import { z } from 'zod';
 import type { AppendResult } from './event-log/appending.ts';
 import type { EventLog } from './event-log/event-log.ts';
+import { toldRoom } from './inbox.ts';
 import { SOCKET_IO_PREFIX } from './keys.ts';
 import { listNodes } from './nodes/registry.ts';
 import type { RedisLink } from './redis.ts';
@@ -69,7 +70,7 @@ const toRooms = (userOrRoom: string): string[] =>
 const perRoom = ({ rooms, except, id, event, data }: Publication) => {
   const shared = { id: id ?? randomUUID(), at: Date.now() };
   return rooms.map((room, i) => {
-    const meta: EventMeta = { room, ...shared };
+    const meta: EventMeta = { room: toldRoom(room), ...shared };
     return { room, except: [...except.flatMap(toRooms), ...rooms.slice(0, i)], event, data, meta };
   });
 };
@@ -87,8 +88,8 @@ const appendsOf = ({ rooms, namespace, event, data, except, publisher, ...given 
 
 const toPublishing = (room: string, result: AppendResult): Publishing =>
   result instanceof AppError
-    ? { room, error: result }
-    : { room, epoch: result.epoch, offset: result.offset, duplicate: result.duplicate };
+    ? { room: toldRoom(room), error: result }
+    : { room: toldRoom(room), epoch: result.epoch, offset: result.offset, duplicate: result.duplicate };
 
 /** Publishes over Redis: into the rooms' logs, or in the wire format of the adapter for what is ephemeral. */
 export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublisher {
@@ -104,8 +105,8 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
     return Promise.all(
       publication.rooms.map((room, i) =>
         (accepted[i] ?? Promise.resolve()).then(
-          () => ({ room, ...AT_NO_POSITION }),
-          (cause: unknown) => ({ room, error: unavailable(cause) }),
+          () => ({ room: toldRoom(room), ...AT_NO_POSITION }),
+          (cause: unknown) => ({ room: toldRoom(room), error: unavailable(cause) }),
         ),
       ),
     );
@@ -149,7 +150,7 @@ export function publishAsWorker(namespaces: readonly string[]): ClusterPublisher
   const publish = async (publication: Publication): Promise<Publishing[]> =>
     perRoom(publication).map(({ room, except, event, data, meta }) => {
       io.of(publication.namespace).to(room).except(except).emit(event, data, meta);
-      return { room, ...AT_NO_POSITION };
+      return { room: meta.room, ...AT_NO_POSITION };
     });
   return {
     mode: 'single',

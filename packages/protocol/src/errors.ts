@@ -21,6 +21,7 @@ export const ERRORS = {
   invalid_payload: { status: 400, retryable: false, message: 'The payload does not have the expected shape' },
   unknown_event: { status: 404, retryable: false, message: 'No handler takes this event' },
   not_found: { status: 404, retryable: false, message: 'There is nothing at this address' },
+  user_offline: { status: 404, retryable: false, message: 'The user is not connected now' },
   payload_too_large: { status: 413, retryable: false, message: 'The payload is larger than the limit' },
   rate_limited: {
     status: 429,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from './event.ts';
 import { LIMITS } from './limits.ts';
-import { eventName, roomName } from './names.ts';
+import { eventName, roomName, userName } from './names.ts';
 
 /** A position in a room's log; a room that nobody published to is at `{epoch: "", offset: 0}`. */
 const position = z.object({ epoch: z.string(), offset: z.int().min(0) });
@@ -89,5 +89,22 @@ export const tokenRefresh = defineEvent('token:refresh', {
   ack: z.object({ expiresAt: z.number().describe('When the new token expires, in ms since 1970') }),
 });
 
-/** What stands beside the data of every event that a gateway tells: `socket.on(name, (data, meta) => …)`. */
+/** Tell another user, on all of their sockets, what may be lost. The sender's other sockets hear it too. */
+export const userSend = defineEvent('user:send', {
+  payload: z.strictObject({ user: userName, event: eventName, data: z.unknown() }),
+  ack: z.object({}),
+});
+
+/** What stands beside the data of what one user sends to another: it belongs to no room. */
+export interface DirectMeta {
+  /** The user (`sub`) whose socket sent it. */
+  from: string;
+  /** The user (`sub`) whom it is for. */
+  to: string;
+  id: string;
+  /** When the cluster took it, in ms since 1970. */
+  at: number;
+}
+
+/** What stands beside the data of every event of a room that a gateway tells: `socket.on(name, (data, meta) => …)`. */
 export type EventMeta = z.infer<typeof meta>;

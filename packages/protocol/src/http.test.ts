@@ -14,12 +14,14 @@ describe('a publish request', () => {
     });
   });
 
-  it('has either room or rooms', () => {
-    const either = 'give either room or rooms';
+  it('has one of room, rooms and user', () => {
+    const either = 'give one of room, rooms and user';
     expect(messagesOf({ ...good, room: 'project:1' })).toBe('');
     expect(messagesOf({ ...good, rooms: ['project:1', 'project:2'] })).toBe('');
     expect(messagesOf(good)).toBe(either);
+    expect(messagesOf({ ...good, user: 'alice' })).toBe('');
     expect(messagesOf({ ...good, room: 'project:1', rooms: ['project:2'] })).toBe(either);
+    expect(messagesOf({ ...good, room: 'project:1', user: 'alice' })).toBe(either);
   });
 
   it('has 1 to 50 rooms and at most 50 exceptions', () => {
@@ -40,6 +42,8 @@ describe('a publish request', () => {
 
   it.each([
     { room: 'Project:1' },
+    { room: 'inbox:me' },
+    { room: 'inbox:3q2-7w' },
     { event: 'disconnect' },
     { event: 'room:reset' },
     { namespace: 'chat' },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { roomEvent } from './events.ts';
 import { LIMITS } from './limits.ts';
-import { eventName, namespaceName, roomName } from './names.ts';
+import { eventName, namespaceName, sharedRoomName, userName } from './names.ts';
 
 const namespace = namespaceName.default('/').describe('The namespace that the rooms belong to');
 const id = z
@@ -12,18 +12,22 @@ const id = z
     'Id of the event, told to clients as meta.id; a retry with the same id never doubles a logged event. The cluster makes one when there is none',
   );
 
+const event = eventName.describe('Name of the event, in the past tense by custom: task:created');
+const data = z.unknown().describe('Any JSON, at most 64 KB');
+
 /** `POST /v1/publish` */
 export const publishRequest = z
   .strictObject({
-    room: roomName.optional().describe('The room, or use rooms'),
+    room: sharedRoomName.optional().describe('The room; or use rooms, or user'),
     rooms: z
-      .array(roomName)
+      .array(sharedRoomName)
       .min(1)
       .max(LIMITS.roomsPerRequest)
       .optional()
       .describe('Several rooms; a socket in several of them hears it once'),
-    event: eventName.describe('Name of the event, in the past tense by custom: task:created'),
-    data: z.unknown().describe('Any JSON, at most 64 KB'),
+    user: userName.optional().describe('The user (`sub`) whose inbox it goes to'),
+    event,
+    data,
     id: id.optional(),
     except: z
       .array(z.string().min(1).max(LIMITS.userLength))
@@ -36,9 +40,17 @@ export const publishRequest = z
       .describe('Not logged: no offset, and lost for who is away. Without Redis every event is'),
     namespace,
   })
-  .refine((body) => (body.room === undefined) !== (body.rooms === undefined), 'give either room or rooms')
+  .refine(
+    ({ room, rooms, user }) => [room, rooms, user].filter((target) => target !== undefined).length === 1,
+    'give one of room, rooms and user',
+  )
   .meta({ id: 'PublishRequest' });
 export type PublishRequest = z.input<typeof publishRequest>;
+
+/** `POST /v1/users/{user}/publish` */
+export const userPublishRequest = z
+  .strictObject({ event, data, id: id.optional(), namespace })
+  .meta({ id: 'UserPublishRequest' });
 
 const retryAfterMs = z.number().optional().describe('Wait before another try, in ms; where it is known');
 const wireError = z.object({

@@ -1,6 +1,7 @@
 export { AppError, ERRORS, type ErrorCode, type WireError } from './errors.ts';
 export { type AckResult, defineEvent, type EventDefinition } from './event.ts';
 export {
+  type DirectMeta,
   type EventMeta,
   type RoomEvent,
   roomJoin,
@@ -8,6 +9,7 @@ export {
   roomPublish,
   roomSignal,
   tokenRefresh,
+  userSend,
 } from './events.ts';
 export {
   type BatchRequest,
@@ -34,15 +36,20 @@ export {
   publishResult,
   type RoomsResponse,
   roomsResponse,
+  userPublishRequest,
 } from './http.ts';
 export { LIMITS } from './limits.ts';
 export {
   eventName,
+  INBOX,
+  isInbox,
   isProtocolEvent,
   isRoomName,
   namespaceName,
   nodeId,
   roomName,
+  sharedRoomName,
+  userName,
   userRoom,
 } from './names.ts';
 export { checkLoggable, checkPayload, type PayloadBounds } from './payload.ts';
@@ -50,6 +57,7 @@ export {
   everyRoom,
   isAllowed,
   matchesPattern,
+  mayReachUser,
   ROOM_ACTIONS,
   type RoomAction,
   roomPattern,

@@ -6,7 +6,7 @@ export const LIMITS = {
   roomsPerRequest: 50,
   /** Commands in one batch. */
   batchCommands: 1000,
-  /** Longest name of a user in an exception, in characters. */
+  /** Longest name of a user (`sub`), in characters. */
   userLength: 256,
   /** Longest application event name, in characters. */
   eventNameLength: 128,

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
 import { LIMITS } from './limits.ts';
-import { eventName, isProtocolEvent, namespaceName, nodeId, roomName } from './names.ts';
+import {
+  eventName,
+  isProtocolEvent,
+  namespaceName,
+  nodeId,
+  roomName,
+  sharedRoomName,
+  userName,
+} from './names.ts';
 
 const accepts = (schema: { safeParse: (value: unknown) => { success: boolean } }, value: unknown): boolean =>
   schema.safeParse(value).success;
@@ -45,6 +53,13 @@ describe('a room name', () => {
     ['project:42'],
   ])('may not be %j', (name) => {
     expect(accepts(roomName, name)).toBe(false);
+  });
+
+  it('is of no inbox where a backend gives it', () => {
+    expect(accepts(sharedRoomName, 'project:42')).toBe(true);
+    expect(accepts(sharedRoomName, 'inboxes:42')).toBe(true);
+    expect(accepts(sharedRoomName, 'inbox:me')).toBe(false);
+    expect(accepts(sharedRoomName, 'inbox:42')).toBe(false);
   });
 
   it('is at most 200 bytes long', () => {
@@ -116,4 +131,17 @@ describe('a node id', () => {
     }
     for (const id of ['', 'Node', 'a_b', 'a.b', 'a'.repeat(64)]) expect(accepts(nodeId, id)).toBe(false);
   });
+});
+
+it.each([
+  ['alice', true],
+  ['🤗', true],
+  ['auth0|5f7c: a name', true],
+  ['x'.repeat(256), true],
+  ['x'.repeat(257), false],
+  ['', false],
+  ['half of a pair \ud83e', false],
+  [7, false],
+])('a user may be called %j: %s', (name, isGood) => {
+  expect(accepts(userName, name)).toBe(isGood);
 });

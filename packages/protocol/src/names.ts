@@ -50,6 +50,25 @@ export const roomName = z
 /** Whether a room is one of the contract's, with a log; any other name is a team's own room. */
 export const isRoomName = (name: string): boolean => name.length <= LIMITS.roomBytes && ROOM.test(name);
 
+/** What each user calls their own inbox. */
+export const INBOX = 'inbox:me';
+
+/** Whether a room is an inbox. Inside, each user's has a name of its own, which nobody outside may use. */
+export const isInbox = (room: string): boolean => room.startsWith('inbox:');
+
+/** A room as a backend names it: any but inboxes, which are addressed by their user. */
+export const sharedRoomName = roomName.refine(
+  (name) => !isInbox(name),
+  'an inbox is addressed by its user: POST /v1/users/{user}/publish',
+);
+
+/** `sub` of a user. Half a surrogate pair has no UTF-8, so two such users could not be told apart. */
+export const userName = z
+  .string()
+  .min(1)
+  .max(LIMITS.userLength)
+  .refine((name) => name.isWellFormed(), 'a user has whole characters only');
+
 /** `task:created`; 1 to 128 characters, none of the names that Socket.IO or the contract uses. */
 export const eventName = z
   .string()

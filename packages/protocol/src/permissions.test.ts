@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { everyRoom, isAllowed, matchesPattern, ROOM_ACTIONS, tokenClaims } from './permissions.ts';
+import {
+  everyRoom,
+  isAllowed,
+  matchesPattern,
+  mayReachUser,
+  ROOM_ACTIONS,
+  tokenClaims,
+} from './permissions.ts';
 
 describe('a pattern', () => {
   it.each<[pattern: string, name: string, matches: boolean]>([
@@ -189,5 +196,31 @@ describe('the claims of a token', () => {
     `publish ${'a'.repeat(129)}`,
   ])('may not have the grant %j', (grant) => {
     expect(parse({ rooms: { 'project:*': [grant] } }).success).toBe(false);
+  });
+});
+
+describe('whom a token allows to send to', () => {
+  it.each<[users: string[], user: string, mayReach: boolean]>([
+    [[], 'bob', false],
+    [['bob'], 'bob', true],
+    [['bob'], 'bobby', false],
+    [['bob'], 'Bob', false],
+    [['bob', 'carol'], 'carol', true],
+    [['*'], 'anybody: 🤗', true],
+    [['team:*'], 'team:7', true],
+    [['team:*'], 'team:', true],
+    [['team:*'], 'teams:7', false],
+    [['*@example.com'], 'bob@example.com', false],
+    [['b*b'], 'bob', false],
+    [['b*b'], 'b*b', true],
+    [['b**'], 'b*7', true],
+    [['b**'], 'bob', false],
+    [['.'], 'x', false],
+  ])('%j on %s: %s', (users, user, mayReach) => {
+    expect(mayReachUser(users, user)).toBe(mayReach);
+  });
+
+  it('is nobody where the token says nothing', () => {
+    expect(mayReachUser(tokenClaims.parse({ sub: 'alice', exp: 1 }).users, 'bob')).toBe(false);
   });
 });

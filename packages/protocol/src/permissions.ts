@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
+import { userName } from './names.ts';
 
 export const ROOM_ACTIONS = ['join', 'publish', 'signal', 'presence'] as const;
 export type RoomAction = (typeof ROOM_ACTIONS)[number];
@@ -24,14 +25,21 @@ const grant = z.string().refine((text) => {
   return action === 'publish' && events.length <= LIMITS.eventNameLength && EVENT_PATTERN.test(events);
 }, 'an action is join, publish, signal, presence, or "publish <event pattern>", such as "publish message:*"');
 
+/** A user's exact `sub`, a prefix with `*` behind it, or `*` for everybody. */
+const userPattern = z
+  .string()
+  .min(1)
+  .max(LIMITS.userLength + 1);
+
 /** The claims of a socket's token. Times in seconds since 1970. */
 export const tokenClaims = z.object({
-  sub: z.string().min(1).max(256),
+  sub: userName,
   exp: z.number(),
   iat: z.number().optional(),
   jti: z.string().max(256).optional(),
   namespaces: z.array(z.string()).default(['/']),
   rooms: z.record(roomPattern, z.array(grant)).default({}),
+  users: z.array(userPattern).optional(),
   info: z.record(z.string(), z.unknown()).optional(),
 });
 export type TokenClaims = z.infer<typeof tokenClaims>;
@@ -60,6 +68,12 @@ export const isAllowed = (
         if (action !== request.action) return false;
         return events === undefined || (request.event !== undefined && matchesPattern(events, request.event));
       }),
+  );
+
+/** Whether the `users` claim allows sending to a user. */
+export const mayReachUser = (users: TokenClaims['users'], user: string): boolean =>
+  (users ?? []).some(
+    (pattern) => pattern === user || (pattern.endsWith('*') && user.startsWith(pattern.slice(0, -1))),
   );
 
 /** The token of someone who may do everything, for local use and tests. */

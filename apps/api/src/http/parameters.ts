@@ -1,4 +1,4 @@
-import { AppError, namespaceName, roomName } from '@fanfare/protocol';
+import { AppError, namespaceName, sharedRoomName, userName } from '@fanfare/protocol';
 import { z } from 'zod';
 import type {} from 'zod-openapi';
 
@@ -24,7 +24,10 @@ export const presetNumber = (
 export const inNamespace = namespaceName.default('/').describe('The namespace that the rooms belong to');
 
 /** `{room}` of a path; a colon may stand there as it is. */
-export const roomPath = z.strictObject({ room: roomName.describe('The room, such as project:42') });
+export const roomPath = z.strictObject({ room: sharedRoomName.describe('The room, such as project:42') });
+
+/** `{user}` of a path, where any character but letters, digits and `- . _ ~` is percent-encoded. */
+export const userPath = z.strictObject({ user: userName.describe('The user, `sub` of their tokens') });
 
 /** Throws `not_found` for a namespace that the configuration does not have. */
 export const checkNamespace = (configured: readonly string[], namespace: string): void => {

@@ -1,4 +1,10 @@
-import type { ClusterPublisher, Publication, Publishing } from '@fanfare/cluster';
+import {
+  type ClusterPublisher,
+  inboxRoom,
+  type Publication,
+  type Publishing,
+  toldRoom,
+} from '@fanfare/cluster';
 import {
   AppError,
   type BatchResult,
@@ -29,11 +35,11 @@ export const toPublication = (
   caller: Caller,
   namespaces: readonly string[],
 ): Publication => {
-  const { room, rooms = [], event, data, id, except = [], ephemeral = false, namespace } = request;
+  const { room, rooms = [], user, event, data, id, except = [], ephemeral = false, namespace } = request;
   checkNamespace(namespaces, namespace);
   checkLoggable(data);
-  const targets = room === undefined ? [...new Set(rooms)] : [room];
-  for (const target of targets) caller.permit('publish', target);
+  const targets = user === undefined ? [...new Set(room === undefined ? rooms : [room])] : [inboxRoom(user)];
+  for (const target of targets) caller.permit('publish', toldRoom(target));
   return { namespace, rooms: targets, except, event, data, id, publisher: `key:${caller.name}`, ephemeral };
 };
 

@@ -19,6 +19,7 @@ import {
   type Settled,
   toPublication,
 } from './commands.ts';
+import { userPublishRoute } from './user-route.ts';
 
 /** 64 KB of data in the longest way to write them (`\u00e9` for each letter), with the longest names around it. */
 const MAX_PUBLISH_BYTES = 256 * 1024;
@@ -29,8 +30,12 @@ const commandList = z.strictObject({ commands: z.array(z.unknown()).min(1).max(L
 
 const EVENT = { event: 'task:created', data: { id: 7, title: 'Write the report' } };
 
-/** `POST /v1/publish` and `POST /v1/batch`. */
-export const publishRoutes = (deps: PublishDeps): Route[] => [publishRoute(deps), batchRoute(deps)];
+/** `POST /v1/publish`, `POST /v1/batch` and `POST /v1/users/{user}/publish`. */
+export const publishRoutes = (deps: PublishDeps): Route[] => [
+  publishRoute(deps),
+  batchRoute(deps),
+  userPublishRoute(deps),
+];
 
 const publishRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
   defineRoute({
@@ -41,7 +46,8 @@ const publishRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
     summary: 'Publish an event to a room, or to several',
     description:
       'Every member of the room hears it, on whichever node it is: `socket.on(event, (data, meta) => …)`. ' +
-      'Give either `room` or `rooms`; a socket that is in several of them hears the event once. ' +
+      'Give `room` or `rooms`; a socket that is in several of them hears the event once. `user` is for the inbox of ' +
+      'that user instead. ' +
       'A 200 means that the event is in the log of every room: members that are away get it when they are back, ' +
       'within retention. 503 means that this is not known for the rooms in `results` that have an error; give the ' +
       'event an `id`, and a retry with the same `id` completes it and doubles nothing for 10 minutes. ' +

@@ -1,4 +1,5 @@
-import { AppError, isAllowed, type RoomAction, type TokenClaims } from '@fanfare/protocol';
+import { inboxRoom } from '@fanfare/cluster';
+import { AppError, INBOX, isAllowed, isInbox, type RoomAction, type TokenClaims } from '@fanfare/protocol';
 import type { GatewaySocket } from '../socket/server.ts';
 
 /** What someone wants to do in a room; `event` is the name of what is published. */
@@ -8,13 +9,22 @@ export interface RoomRequest {
   readonly event?: string;
 }
 
-/** Whether somebody with these claims may do this. */
+/** Whether somebody with these claims may do this. Of inboxes, their own is there to be joined, whatever the claims say. */
 export const allows = (claims: TokenClaims, request: RoomRequest): boolean =>
-  isAllowed(claims.rooms, request);
+  isInbox(request.room)
+    ? request.action === 'join' && request.room === inboxRoom(claims.sub)
+    : isAllowed(claims.rooms, request);
 
 /** Throws `forbidden` unless the socket's claims allow the action in the room. */
 export const authorize = (socket: GatewaySocket, request: RoomRequest): void => {
   if (!allows(socket.data.claims, request)) {
     throw new AppError('forbidden', `The token does not allow ${request.action} in ${request.room}`);
   }
+};
+
+/** The room that a socket means: its own inbox has a name that no client knows. Throws `forbidden` for any other inbox. */
+export const ownRoom = (socket: GatewaySocket, room: string): string => {
+  if (room === INBOX) return inboxRoom(socket.data.user.id);
+  if (isInbox(room)) throw new AppError('forbidden', `The only inbox that is yours to join is ${INBOX}`);
+  return room;
 };

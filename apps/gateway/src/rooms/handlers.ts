@@ -1,5 +1,5 @@
 import { AppError, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
-import { authorize } from '../identity/permission.ts';
+import { authorize, ownRoom } from '../identity/permission.ts';
 import { expiredRefusal } from '../socket/handshake.ts';
 import type { Edge } from '../socket/on.ts';
 import { publisherOf } from '../socket/sender.ts';
@@ -21,9 +21,10 @@ interface RoomRequest {
 export function registerRooms(deps: { rooms: Rooms; edge: Edge }): void {
   const { rooms, edge } = deps;
   const join = async (socket: GatewaySocket, { room, since, replay }: RoomRequest) => {
+    const own = ownRoom(socket, room);
     // Who is a member was let in by the token, or by a backend's word.
     const check = () => {
-      if (!socket.rooms.has(room)) authorize(socket, { room, action: 'join' });
+      if (!socket.rooms.has(own)) authorize(socket, { room: own, action: 'join' });
     };
     check();
     // The token may end or be replaced while the log is read.
@@ -33,7 +34,7 @@ export function registerRooms(deps: { rooms: Rooms; edge: Edge }): void {
       check();
     };
     const request = { since, replay: since === undefined ? replay : undefined, check: checkAgain };
-    return rooms.join(socket, room, request);
+    return rooms.join(socket, own, request);
   };
   edge.on(roomJoin, async (socket, request) => {
     if (!('rooms' in request)) return join(socket, request);
@@ -48,7 +49,7 @@ export function registerRooms(deps: { rooms: Rooms; edge: Edge }): void {
     return () => ({ rooms: steps.map((step) => step()) });
   });
   edge.on(roomLeave, async (socket, { room }) => {
-    await socket.leave(room);
+    await socket.leave(ownRoom(socket, room));
     return {};
   });
   edge.on(roomPublish, (socket, { room, event, data, id }) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type EventLog, type JoinRequest, RoomAdapter } from '@fanfare/cluster';
+import { type EventLog, type JoinRequest, RoomAdapter, toldRoom } from '@fanfare/cluster';
 import { AppError, checkLoggable, type EventMeta, type RoomEvent } from '@fanfare/protocol';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 
@@ -63,7 +63,8 @@ const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: Eve
       const { events, ...position } = join.admit();
       if (position.more === undefined) void socket.join(room);
       const heard = adapter.forSocket(socket, events);
-      return { room, ...position, events: heard.map(({ event, data, meta }) => ({ event, data, meta })) };
+      const told = heard.map(({ event, data, meta }) => ({ event, data, meta }));
+      return { room: toldRoom(room), ...position, events: told };
     };
   },
   publish: ({ publisher, id, data = null, ...event }) => {
@@ -82,7 +83,7 @@ const ephemeralRooms = (namespace: GatewayNamespace): Rooms => ({
     () => {
       check();
       void socket.join(room);
-      return { room, ...START, events: [] };
+      return { room: toldRoom(room), ...START, events: [] };
     },
   publish: async ({ room, event, data, id = randomUUID(), from }) => {
     const meta: EventMeta = { room, id, at: Date.now(), ...(from !== undefined && { from }) };

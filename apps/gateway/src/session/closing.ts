@@ -1,3 +1,4 @@
+import { toldRoom } from '@fanfare/cluster';
 import { isRoomName } from '@fanfare/protocol';
 import type { GatewaySocket } from '../socket/server.ts';
 
@@ -33,5 +34,5 @@ export const endSession = (socket: GatewaySocket, closing: Closing): void => {
 /** Takes a socket out of a room and tells it so. Rooms of a team's own are left without a word. */
 export const leaveRoom = (socket: GatewaySocket, room: string, reason: string): void => {
   void socket.leave(room);
-  if (isRoomName(room)) socket.emit('room:left', { room, reason });
+  if (isRoomName(room)) socket.emit('room:left', { room: toldRoom(room), reason });
 };

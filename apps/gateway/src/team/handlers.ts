@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { AppError, eventName, LIMITS, roomName } from '@fanfare/protocol';
+import { AppError, eventName, LIMITS, sharedRoomName } from '@fanfare/protocol';
 import { StartError } from '@fanfare/runtime';
 import { z } from 'zod';
 import { authorize, type RoomRequest } from '../identity/permission.ts';
@@ -30,7 +30,7 @@ export type TeamHandlers = (io: GatewayServer, context: TeamContext) => void | P
 const teamModule = z.object({ default: z.custom<TeamHandlers>((value) => typeof value === 'function') });
 
 const publication = z.object({
-  room: roomName,
+  room: sharedRoomName,
   event: eventName,
   data: z.unknown(),
   namespace: z.string().default('/'),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { isRoomName } from '@fanfare/protocol';
+import { AppError, isRoomName } from '@fanfare/protocol';
 import { encode } from 'notepack.io';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
@@ -8,6 +8,7 @@ import type { EventLog, Position } from '../event-log/event-log.ts';
 import { type JoinRequest, type PreparedJoin, RoomFeed } from '../event-log/feed.ts';
 import { createGate } from '../event-log/gate.ts';
 import { LOG_UID, type LoggedEvent, readLogged } from '../event-log/wire.ts';
+import { toldRoom } from '../inbox.ts';
 import { keys } from '../keys.ts';
 import { type BusTarget, readBroadcast } from './bus-messages.ts';
 import type { BusObserver } from './bus-observer.ts';
@@ -113,6 +114,26 @@ export class RoomAdapter extends Adapter {
     const isOneRoom = room !== undefined && others.length === 0;
     const channel = isOneRoom ? keys.roomChannel(name, room) : keys.namespaceChannel(name);
     this.#options.bus.publish(channel, encode([this.uid, packet, target]));
+  }
+
+  /**
+   * Tells one room, without the sockets in `except`, and resolves with whether anybody is there to hear it: members on
+   * this node, or another node that listens. Rejects with `unavailable` when only other nodes could and Redis is away.
+   */
+  async tell(room: string, args: readonly unknown[], except: ReadonlySet<string>): Promise<boolean> {
+    const nsp = this.#namespace.name;
+    const packet = { type: EVENT_PACKET, nsp, data: [...args] };
+    if (this.rooms.has(room)) {
+      this.broadcast(packet, { rooms: new Set([room]), except: new Set(except), flags: {} });
+      return true;
+    }
+    const target = { rooms: [room], except: [...except], flags: {} };
+    const message = encode([this.uid, packet, target]);
+    const sent = this.#options.bus.send(keys.roomChannel(nsp, room), message);
+    const listeners = await sent.catch((cause: unknown) => {
+      throw new AppError('unavailable', undefined, { cause });
+    });
+    return listeners > 0;
   }
 
   override broadcastWithAck(
@@ -262,7 +283,8 @@ export class RoomAdapter extends Adapter {
     const [uid, packet, target] = broadcast;
     if (uid === this.uid || (packet.nsp ?? '/') !== this.#namespace.name) return;
     const logged = uid === LOG_UID ? readLogged(broadcast, message.length) : undefined;
-    const feed = logged && this.#interests.get(logged.meta.room)?.feed;
+    // The name that members are told may be another one.
+    const feed = logged && this.#interests.get(String(target.rooms[0]))?.feed;
     if (logged !== undefined && feed !== undefined) feed.accept(logged);
     else super.broadcast(packet, toOptions(target));
   };
@@ -276,7 +298,7 @@ export class RoomAdapter extends Adapter {
         const socket = this.#namespace.sockets.get(id);
         if (socket === undefined || this.#isFor(socket, event)) continue;
         opts.except.add(id);
-        socket.emit('room:skip', { room, epoch, offset });
+        socket.emit('room:skip', { room: toldRoom(room), epoch, offset });
       }
     }
     super.broadcast(packet, opts);
@@ -284,7 +306,10 @@ export class RoomAdapter extends Adapter {
 
   #tellReset(room: string, position: Position, reason: string): void {
     this.#options.observer.roomReset(reason);
-    const packet = { type: EVENT_PACKET, data: ['room:reset', { room, ...position, reason }] };
+    const packet = {
+      type: EVENT_PACKET,
+      data: ['room:reset', { room: toldRoom(room), ...position, reason }],
+    };
     super.broadcast(packet, { rooms: new Set([room]), except: new Set(), flags: {} });
   }
 

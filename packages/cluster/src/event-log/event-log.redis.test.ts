@@ -246,7 +246,8 @@ describe('listing rooms', () => {
   it('finds every room of the namespace once, page by page, with its position', async () => {
     const log = logOf({});
     const names = Array.from({ length: 300 }, (_, i) => `listed:${i}`);
-    const events = names.map((room) => ({
+    const inbox = 'inbox:is-not-listed';
+    const events = [...names, inbox].map((room) => ({
       event: { namespace: '/listed', room, event: 'e', data: 1, id: 'x' },
       publisher: 'test',
       remember: true,

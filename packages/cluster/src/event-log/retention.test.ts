@@ -9,8 +9,10 @@ describe('retention rules', () => {
     ]);
   });
 
-  it('have a default that is valid', () => {
-    expect(retentionRules.parse(DEFAULT_RETENTION)).toHaveLength(1);
+  it('have a default that is valid, and keeps an inbox for a week', () => {
+    const [inbox, others] = retentionRules.parse(DEFAULT_RETENTION);
+    expect(inbox).toMatchObject({ pattern: 'inbox:*', ageMs: 7 * 86_400_000 });
+    expect(others).toMatchObject({ pattern: '**' });
   });
 
   it.each(['', 'chat:*=1/1mb/1h', '**=0/1mb/1h', '**=1/1/1h', '**=1/1mb', 'x'])('refuse "%s"', (text) => {

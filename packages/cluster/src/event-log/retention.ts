@@ -36,4 +36,4 @@ export const retentionRules = z.string().transform((text, context): RetentionRul
   return rules;
 });
 
-export const DEFAULT_RETENTION = '**=1000/1mb/24h';
+export const DEFAULT_RETENTION = 'inbox:*=500/512kb/7d, **=1000/1mb/24h';

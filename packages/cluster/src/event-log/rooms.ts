@@ -1,4 +1,4 @@
-import { AppError, isRoomName } from '@fanfare/protocol';
+import { AppError, isInbox, isRoomName } from '@fanfare/protocol';
 import { Cluster } from 'ioredis';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
@@ -47,9 +47,9 @@ export async function listRooms(
     const [next, names] = scanReply.parse(
       await server.scan(at, 'MATCH', keys.roomHeads(namespace), 'COUNT', count),
     );
-    // The id of an event may be anything, and so may the end of its key.
+    // The id of an event may be anything, and so may the end of its key. Inboxes are their users'.
     for (const room of names.map((name) => keys.roomOfHead(namespace, name))) {
-      if (isRoomName(room)) found.add(room);
+      if (isRoomName(room) && !isInbox(room)) found.add(room);
     }
     at = next;
     if (at === '0') shard += 1;

@@ -2,6 +2,7 @@ import type { EventMeta } from '@fanfare/protocol';
 import { encode } from 'notepack.io';
 import { z } from 'zod';
 import { guardedDecode } from '../adapter/guarded-decode.ts';
+import { toldRoom } from '../inbox.ts';
 
 /** The sender of every logged message on the bus; a stock node takes it for an emitter. */
 export const LOG_UID = 'fanfare-log';
@@ -67,7 +68,7 @@ export function splitMessage(event: NewEvent): [beforeEpoch: Buffer, afterOffset
     ...(rooms && rooms.length > 1 && { allRooms: rooms }),
     ...(except && except.length > 0 && { exceptUsers: except }),
   };
-  const meta = { id, room, at: Date.now() };
+  const meta = { id, room: toldRoom(room), at: Date.now() };
   // Entries alone: an encoded array or map without its first byte.
   const named = encode([event.event, event.data]).subarray(1);
   const rest = encode([from === undefined ? meta : { ...meta, from }, opts]).subarray(2);
