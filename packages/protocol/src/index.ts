@@ -52,6 +52,7 @@ export {
   userName,
   userRoom,
 } from './names.ts';
+export { outboxEvent } from './outbox.ts';
 export { checkLoggable, checkPayload, type PayloadBounds } from './payload.ts';
 export {
   everyRoom,

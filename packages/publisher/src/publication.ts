@@ -3,7 +3,7 @@ import type { PublishRequest, PublishResponse } from '@fanfare/protocol';
 /** An app's events: name → data. */
 export type EventMap = Record<string, unknown>;
 
-type EventOf<Events> = {
+export type EventOf<Events> = {
   [Name in keyof Events & string]: { event: Name; data: Events[Name] };
 }[keyof Events & string];
 

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+import { eventName, namespaceName, roomName } from './names.ts';
+
+const user = z.string().min(1).max(LIMITS.userLength);
+
+const common = {
+  event: eventName,
+  data: z.unknown(),
+  id: z.string().min(1).max(LIMITS.idLength).optional(),
+  namespace: namespaceName.default('/'),
+};
+
+const toRoom = z.strictObject({
+  room: roomName,
+  ...common,
+  except: z.array(user).max(LIMITS.roomsPerRequest).optional(),
+});
+const toUser = z.strictObject({ user, ...common });
+
+/** An event of the outbox: for the members of a room, or for one user's inbox. It is always logged. */
+export const outboxEvent = { toRoom, toUser } as const;
