@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import { DEFAULT_RETENTION, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName, nodeId } from '@fanfare/protocol';
-import { commaList, type Env, flag, LOG_LEVELS, parseEnv, secret, wholeNumber } from '@fanfare/runtime';
+import { commaList, type Env, flag, LOG_LEVELS, parseEnv, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
 import { proxyProblem } from './admission/client-address.ts';
 import { originProblem } from './admission/origin.ts';
+import { identityConflicts, identityOf, identitySettings } from './identity/settings.ts';
 
 /** A comma-separated list whose items a function finds nothing wrong with. */
 const listOf = (problemOf: (item: string) => string | undefined) =>
@@ -44,9 +45,7 @@ export const gatewaySettings = z.object({
     .describe(
       `How much of each room's past is kept, the same on every process: pattern=events/bytes/age, … Default: ${DEFAULT_RETENTION}`,
     ),
-  FANFARE_TOKEN_SECRET: secret(32).describe(
-    'Secret of the HS256 tokens that clients connect with, at least 32 characters',
-  ),
+  ...identitySettings,
   FANFARE_NAMESPACES: commaList
     .pipe(z.array(namespaceName).min(1))
     .default(['/'])
@@ -126,7 +125,7 @@ const conflicts = (given: Readonly<Record<string, string>>): string[] => {
       'FANFARE_CORS_ORIGINS=* cannot go with FANFARE_CORS_CREDENTIALS=true: any page could act for your users; list the origins',
     );
   }
-  return problems;
+  return [...problems, ...identityConflicts(given)];
 };
 
 /** The configuration of a gateway node from its environment; a `ConfigError` lists every problem. */
@@ -141,7 +140,7 @@ export function loadGatewayConfig(env: Env) {
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
     redis: settings.REDIS_URL,
     retention: settings.FANFARE_RETENTION,
-    tokenSecret: settings.FANFARE_TOKEN_SECRET,
+    identity: identityOf(settings),
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
     cors: { origin: origins.includes('*') ? '*' : origins, credentials: settings.FANFARE_CORS_CREDENTIALS },
     origins,

@@ -99,6 +99,11 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     labelNames: ['query'],
     registers,
   });
+  const keysFailed = new Counter({
+    name: 'fanfare_token_keys_failures_total',
+    help: 'Fetches of FANFARE_TOKEN_JWKS_URL that brought no keys',
+    registers,
+  });
   const totals = {
     connections: 0,
     received: 0,
@@ -123,8 +128,17 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     roomReset: (reason) => resets.inc({ reason }),
   };
 
+  const tokenKeys = {
+    keysChanged: (keys: number) => log.info({ keys }, 'token keys fetched'),
+    keysFailed: (reason: string) => {
+      keysFailed.inc();
+      log.warn({ reason }, 'token keys could not be fetched: going on with those there are');
+    },
+  };
+
   return {
     bus,
+    tokenKeys,
     /** Running totals of this process, for the rates in its report. */
     totals: totals as Readonly<typeof totals>,
     connected: (fields: { socket: string; namespace: string; user: string; transport: string }) => {
@@ -155,7 +169,10 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       countDeliveries = source;
     },
     /** A failure that a client was told of; only what is our own fault is logged with its cause. */
-    failed: (error: AppError, fields: { socket?: string; event?: string; namespace?: string }) => {
+    failed: (
+      error: AppError,
+      fields: { socket?: string; event?: string; namespace?: string; reason?: string },
+    ) => {
       errors.inc({ code: error.code });
       if (error.code === 'internal') log.error({ ...fields, err: error.cause ?? error }, 'handler failed');
       else log.debug({ ...fields, code: error.code }, 'request refused');

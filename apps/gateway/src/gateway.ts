@@ -34,7 +34,7 @@ import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, RESERVED_MS } from './config.ts';
 import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
-import { createTokenVerifier, type VerifyToken } from './identity/verifier.ts';
+import { type Identity, openIdentity } from './identity/identity.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { closeGradually, refuseNewSessions } from './session/drain.ts';
@@ -90,14 +90,14 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const io = createSocketServer(http, config, { adapter, events });
   const close = closeOnce(io, Math.min(CLOSE_MS, config.shutdownMs / 2));
   stack.defer(close);
-  const verify = createTokenVerifier(config.tokenSecret);
+  const identity = stack.use(openIdentity(config.identity, events.tokenKeys));
   const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
   const sessions = stack.use(createSessions(config.session, events));
   const hasTeam = config.handlers !== undefined;
   const edges = new Map(
     [...rooms].map(([name, own]) => [
       name,
-      openNamespace(io.of(name), { verify, events, rooms: own, sessions, hasTeam }),
+      openNamespace(io.of(name), { identity, events, rooms: own, sessions, hasTeam }),
     ]),
   );
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
@@ -208,21 +208,21 @@ const adapterFor = (
 const openNamespace = (
   namespace: GatewayNamespace,
   deps: {
-    verify: VerifyToken;
+    identity: Identity;
     events: GatewayEvents;
     rooms: Rooms;
     sessions: Sessions;
     hasTeam: boolean;
   },
 ): Edge => {
-  const { verify, events, rooms, sessions, hasTeam } = deps;
+  const { identity, events, rooms, sessions, hasTeam } = deps;
   const edge = createEdge(events);
   guardAuth(namespace, events);
-  authenticate(namespace, verify, events);
+  authenticate(namespace, identity.admit, events);
   if (hasTeam) guardNamespace(namespace, events);
   registerRooms({ rooms, edge });
   registerSignals(edge);
-  registerSession({ edge, verify, sessions });
+  registerSession({ edge, verify: identity.verify, sessions });
   registerUsers({ edge, tellUser: createTellUser(namespace) });
   const forget = hasTeam ? undefined : forgetHandshakes();
   const dispatch = createDispatch({ edge, events, guard: hasTeam, refusalOf: expiredRefusal });

@@ -5,7 +5,7 @@ import { io as connectClient, type ManagerOptions, type Socket, type SocketOptio
 import { loadGatewayConfig } from '../src/config.ts';
 import { createGateway } from '../src/gateway.ts';
 
-const SECRET = 'a secret of the tests, long enough for HS256';
+const SECRET = 'a-secret-of-the-tests-long-enough-for-HS256';
 
 /** A token for `sub` that may do everything in `/`, an hour long; `claims` change that, `secret` forges it. */
 export const signToken = (

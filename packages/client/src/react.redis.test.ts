@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, createClient } from './client.ts';
 import { FanfareProvider, useConnection, useEvent, useRoom } from './react.ts';
 
-const SECRET = 'a secret of the tests, long enough for HS256';
+const SECRET = 'a-secret-of-the-tests-long-enough-for-HS256';
 const GATEWAY = resolve(import.meta.dirname, '../../../apps/gateway/src/main.ts');
 
 let stack: AsyncDisposableStack;

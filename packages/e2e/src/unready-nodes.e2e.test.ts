@@ -55,7 +55,7 @@ async function startGateway(stack: AsyncDisposableStack, id: string, redisUrl: s
         FANFARE_PORT: '0',
         FANFARE_OPS_HOST: '127.0.0.1',
         FANFARE_OPS_PORT: '0',
-        FANFARE_TOKEN_SECRET: 'a secret of the tests, long enough for HS256',
+        FANFARE_TOKEN_SECRET: 'a-secret-of-the-tests-long-enough-for-HS256',
         REDIS_URL: redisUrl,
       },
     }),

@@ -64,4 +64,5 @@ export {
   roomPattern,
   type TokenClaims,
   tokenClaims,
+  unionOf,
 } from './permissions.ts';

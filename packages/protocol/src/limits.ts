@@ -8,6 +8,8 @@ export const LIMITS = {
   batchCommands: 1000,
   /** Longest name of a user (`sub`), in characters. */
   userLength: 256,
+  /** Largest `info` of a token, as JSON. */
+  infoBytes: 1024,
   /** Longest application event name, in characters. */
   eventNameLength: 128,
   /** Largest `data` of one logged event, as JSON. */

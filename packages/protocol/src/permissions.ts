@@ -31,44 +31,73 @@ const userPattern = z
   .min(1)
   .max(LIMITS.userLength + 1);
 
+/** What shows of a user: at most 1 KB of JSON. */
+const info = z
+  .record(z.string(), z.unknown())
+  .refine((value) => new TextEncoder().encode(JSON.stringify(value)).length <= LIMITS.infoBytes, {
+    error: `info may have ${LIMITS.infoBytes} bytes of JSON`,
+  });
+
+/** The last second of the year 9999: an `exp` beyond it is in milliseconds by mistake. */
+const LAST_SECOND = 253_402_300_799;
+
 /** The claims of a socket's token. Times in seconds since 1970. */
 export const tokenClaims = z.object({
   sub: userName,
-  exp: z.number(),
+  exp: z.number().max(LAST_SECOND),
   iat: z.number().optional(),
   jti: z.string().max(256).optional(),
   namespaces: z.array(z.string()).default(['/']),
   rooms: z.record(roomPattern, z.array(grant)).default({}),
   users: z.array(userPattern).optional(),
-  info: z.record(z.string(), z.unknown()).optional(),
+  info: info.optional(),
 });
 export type TokenClaims = z.infer<typeof tokenClaims>;
 
+/** Whether two stretches of the same length hold the same text. */
+const isSame = (a: string, from: number, b: string, at: number, length: number): boolean => {
+  for (let i = 0; i < length; i += 1) {
+    if (a.charCodeAt(from + i) !== b.charCodeAt(at + i)) return false;
+  }
+  return true;
+};
+
 /** Whether `name` matches a pattern of colon-separated segments: `*` is one segment, a last `**` the rest. */
 export const matchesPattern = (pattern: string, name: string): boolean => {
-  const wanted = pattern.split(':');
-  const given = name.split(':');
-  for (const [i, segment] of wanted.entries()) {
-    if (segment === '**' && i === wanted.length - 1) return given.length > i;
-    if (given[i] === undefined || (segment !== '*' && segment !== given[i])) return false;
+  // Asked at each join and publish: without an array of segments it takes a quarter of the time.
+  for (let start = 0, at = 0; ; ) {
+    const colon = pattern.indexOf(':', start);
+    const length = (colon === -1 ? pattern.length : colon) - start;
+    if (colon === -1 && length === 2 && pattern.startsWith('**', start)) return true;
+    const nameColon = name.indexOf(':', at);
+    const nameLength = (nameColon === -1 ? name.length : nameColon) - at;
+    const isAny = length === 1 && pattern.startsWith('*', start);
+    if (!isAny && !(length === nameLength && isSame(pattern, start, name, at, length))) return false;
+    if (colon === -1 || nameColon === -1) return colon === nameColon;
+    start = colon + 1;
+    at = nameColon + 1;
   }
-  return wanted.length === given.length;
 };
 
 /** Whether the claims allow an action in a room; `event` narrows `publish`. Grants add up, there is no deny. */
 export const isAllowed = (
   rooms: TokenClaims['rooms'],
   request: { room: string; action: RoomAction; event?: string },
-): boolean =>
-  Object.entries(rooms).some(
-    ([pattern, grants]) =>
-      matchesPattern(pattern, request.room) &&
-      grants.some((text) => {
-        const [action, events] = text.split(' ');
-        if (action !== request.action) return false;
-        return events === undefined || (request.event !== undefined && matchesPattern(events, request.event));
-      }),
-  );
+): boolean => {
+  for (const pattern in rooms) {
+    const grants = rooms[pattern];
+    if (grants === undefined || !matchesPattern(pattern, request.room)) continue;
+    if (grants.some((text) => covers(text, request))) return true;
+  }
+  return false;
+};
+
+const covers = (text: string, { action, event }: { action: RoomAction; event?: string }): boolean =>
+  text === action ||
+  (action === 'publish' &&
+    event !== undefined &&
+    text.startsWith('publish ') &&
+    matchesPattern(text.slice('publish '.length), event));
 
 /** Whether the `users` claim allows sending to a user. */
 export const mayReachUser = (users: TokenClaims['users'], user: string): boolean =>
@@ -78,3 +107,12 @@ export const mayReachUser = (users: TokenClaims['users'], user: string): boolean
 
 /** The token of someone who may do everything, for local use and tests. */
 export const everyRoom: TokenClaims['rooms'] = { '**': [...ROOM_ACTIONS] };
+
+/** The grants of several sources together: what one of them allows is allowed. */
+export const unionOf = (a: TokenClaims['rooms'], b: TokenClaims['rooms']): TokenClaims['rooms'] => {
+  const union = { ...a };
+  for (const [pattern, grants] of Object.entries(b)) {
+    union[pattern] = [...new Set([...(union[pattern] ?? []), ...grants])];
+  }
+  return union;
+};

@@ -9,7 +9,10 @@ export interface RoomRequest {
   readonly event?: string;
 }
 
-/** Whether somebody with these claims may do this. Of inboxes, their own is there to be joined, whatever the claims say. */
+/**
+ * Whether somebody with these claims may do this; the rules for everybody are part of them. Of inboxes, their own is there
+ * to be joined, whatever the claims say.
+ */
 export const allows = (claims: TokenClaims, request: RoomRequest): boolean =>
   isInbox(request.room)
     ? request.action === 'join' && request.room === inboxRoom(claims.sub)

@@ -24,10 +24,10 @@ export const identify = ({ data }: GatewaySocket, claims: TokenClaims): void => 
   data.user = { id: claims.sub, info: claims.info ?? NO_INFO };
 };
 
-/** Lets in whoever has a token for this namespace; others get a `connect_error` with the code in its `data`. */
-export function authenticate(namespace: GatewayNamespace, verify: VerifyToken, events: GatewayEvents): void {
+/** Lets in whoever `admit` knows and this namespace is open to; others get a `connect_error` with the code in its `data`. */
+export function authenticate(namespace: GatewayNamespace, admit: VerifyToken, events: GatewayEvents): void {
   namespace.use((socket, next) => {
-    verify(socket.handshake.auth)
+    admit(socket.handshake.auth)
       .then((claims) => {
         checkNamespace(claims, namespace.name);
         identify(socket, claims);
@@ -35,7 +35,11 @@ export function authenticate(namespace: GatewayNamespace, verify: VerifyToken, e
       })
       .catch((thrown: unknown) => {
         const error = AppError.from(thrown);
-        events.failed(error, { socket: socket.id, namespace: namespace.name });
+        events.failed(error, {
+          socket: socket.id,
+          namespace: namespace.name,
+          ...(error.cause instanceof Error && { reason: error.cause.message }),
+        });
         next(Object.assign(new Error(error.message), { data: error.toWire() }));
       });
   });

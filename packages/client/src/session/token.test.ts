@@ -2,7 +2,7 @@ import { SignJWT } from 'jose';
 import { expect, it } from 'vitest';
 import { expiryOf, refreshDelay, TokenSource } from './token.ts';
 
-const KEY = new TextEncoder().encode('a secret of the tests, long enough for HS256');
+const KEY = new TextEncoder().encode('a-secret-of-the-tests-long-enough-for-HS256');
 
 const tokenFor = (lifeMs: number, claims: Record<string, unknown> = {}): Promise<string> =>
   new SignJWT(claims)

@@ -12,7 +12,7 @@ const DEFAULTS = {
   REDIS_URL: undefined,
 };
 const OWN = {
-  gateway: { FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: 'a secret of the tests, long enough for HS256' },
+  gateway: { FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: 'a-secret-of-the-tests-long-enough-for-HS256' },
   api: { FANFARE_API_KEYS: 'tests:k3y-of-the-tests-0001' },
 } as const;
 

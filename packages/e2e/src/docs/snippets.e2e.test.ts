@@ -152,7 +152,7 @@ test("docs/protocol.md: a team's handlers run as they are shown, on every node",
 });
 
 test('docs/protocol.md: a token made as it is shown opens a connection, and allows what it lists', async () => {
-  const secret = 'a secret that is long enough for HS256';
+  const secret = 'a-secret-that-is-long-enough-for-HS256';
   const program = `${await snippet('docs/protocol.md', 'js', 'SignJWT')}process.stdout.write(token);`;
   await using node = await ManagedProcess.start({
     command: process.execPath,

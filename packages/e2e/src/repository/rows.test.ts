@@ -17,6 +17,8 @@ const ROWS = {
   16: 'scale over servers with Redis',
   17: 'sticky sessions at the balancer',
   18: 'handshake auth',
+  19: 'what a handshake holds',
+  20: 'middleware and Express sessions in their order',
   21: 'namespaces separate features',
   24: 'binary payloads',
   25: 'acks with ok and error',
