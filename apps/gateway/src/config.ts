@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { proxyProblem } from './admission/client-address.ts';
 import { originProblem } from './admission/origin.ts';
 import { identityConflicts, identityOf, identitySettings } from './identity/settings.ts';
+import { limitSettings, readLimits } from './limits/settings.ts';
 
 /** A comma-separated list whose items a function finds nothing wrong with. */
 const listOf = (problemOf: (item: string) => string | undefined) =>
@@ -89,6 +90,7 @@ export const gatewaySettings = z.object({
     .describe(
       'Deliver broadcasts through @fanfare/fanout; off leaves them to stock Socket.IO, for comparison',
     ),
+  ...limitSettings,
   FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
     .default(60_000)
     .describe('Longest time between SIGTERM and the end of the process, in ms'),
@@ -155,6 +157,7 @@ export function loadGatewayConfig(env: Env) {
       graceMs: settings.FANFARE_SESSION_GRACE_MS,
     },
     fanout: settings.FANFARE_FANOUT,
+    limits: readLimits(settings, settings.FANFARE_WORKERS),
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,
     warnings,

@@ -2,6 +2,9 @@ import type { BusObserver } from '@fanfare/cluster';
 import type { AppError } from '@fanfare/protocol';
 import type { Logger } from '@fanfare/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { LimitOutcome } from './limits/limits.ts';
+import type { LimitName } from './limits/settings.ts';
+import { createSummary } from './limits/summary.ts';
 
 /** Every business event of a gateway, reported to the log and to the metrics in one call. */
 export type GatewayEvents = ReturnType<typeof createGatewayEvents>;
@@ -104,6 +107,16 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     help: 'Fetches of FANFARE_TOKEN_JWKS_URL that brought no keys',
     registers,
   });
+  const limited = new Counter({
+    name: 'fanfare_limited_total',
+    help: 'What clients asked for above a limit: refused, cut off, or let through by a dry run',
+    labelNames: ['limit', 'outcome'],
+    registers,
+  });
+  const sumUp = createSummary<`${LimitName} ${LimitOutcome}`>((kind, times) => {
+    const [limit, outcome] = kind.split(' ');
+    log.warn({ limit, outcome, times }, 'above a limit');
+  });
   const totals = {
     connections: 0,
     received: 0,
@@ -167,6 +180,11 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     /** Takes broadcast deliveries from a running total instead of one call each. */
     deliveriesFrom: (source: () => number) => {
       countDeliveries = source;
+    },
+    /** Something above a limit; the log gets the first one and then sums. */
+    limited: (limit: LimitName, outcome: LimitOutcome) => {
+      limited.inc({ limit, outcome });
+      sumUp(`${limit} ${outcome}`);
     },
     /** A failure that a client was told of; only what is our own fault is logged with its cause. */
     failed: (

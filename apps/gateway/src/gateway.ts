@@ -35,6 +35,8 @@ import { type GatewayConfig, RESERVED_MS } from './config.ts';
 import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
 import { type Identity, openIdentity } from './identity/identity.ts';
+import { createLimits, type Limits, limitUsers } from './limits/limits.ts';
+import { watchConnections } from './limits/watch.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { closeGradually, refuseNewSessions } from './session/drain.ts';
@@ -87,7 +89,9 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const redis =
     config.redis === undefined ? undefined : stack.use(connectCluster(config.redis, config, events));
   const adapter = adapterFor(redis?.adapter, isWorker, { config, events });
-  const io = createSocketServer(http, config, { adapter, events });
+  const limits = createLimits(config.limits, events.limited);
+  const io = createSocketServer(http, config, { adapter, events, limits });
+  watchConnections(io, limits);
   const close = closeOnce(io, Math.min(CLOSE_MS, config.shutdownMs / 2));
   stack.defer(close);
   const identity = stack.use(openIdentity(config.identity, events.tokenKeys));
@@ -97,7 +101,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const edges = new Map(
     [...rooms].map(([name, own]) => [
       name,
-      openNamespace(io.of(name), { identity, events, rooms: own, sessions, hasTeam }),
+      openNamespace(io.of(name), { identity, events, limits, rooms: own, sessions, hasTeam }),
     ]),
   );
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
@@ -210,22 +214,24 @@ const openNamespace = (
   deps: {
     identity: Identity;
     events: GatewayEvents;
+    limits: Limits;
     rooms: Rooms;
     sessions: Sessions;
     hasTeam: boolean;
   },
 ): Edge => {
-  const { identity, events, rooms, sessions, hasTeam } = deps;
+  const { identity, events, limits, rooms, sessions, hasTeam } = deps;
   const edge = createEdge(events);
   guardAuth(namespace, events);
   authenticate(namespace, identity.admit, events);
+  limitUsers(namespace, { limits, events });
   if (hasTeam) guardNamespace(namespace, events);
-  registerRooms({ rooms, edge });
+  registerRooms({ rooms, edge, limits });
   registerSignals(edge);
   registerSession({ edge, verify: identity.verify, sessions });
   registerUsers({ edge, tellUser: createTellUser(namespace) });
   const forget = hasTeam ? undefined : forgetHandshakes();
-  const dispatch = createDispatch({ edge, events, guard: hasTeam, refusalOf: expiredRefusal });
+  const dispatch = createDispatch({ edge, events, limits, guard: hasTeam, refusalOf: expiredRefusal });
   const factsOf = (socket: GatewaySocket) => ({
     socket: socket.id,
     namespace: namespace.name,

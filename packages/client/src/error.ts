@@ -11,24 +11,33 @@ export class FanfareError extends Error {
   readonly code: FanfareErrorCode;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
+  /** How long to wait before the same request, in ms; with `rate_limited`. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: FanfareErrorCode, message: string, options: ErrorOptions & { retryable?: boolean } = {}) {
+  constructor(
+    code: FanfareErrorCode,
+    message: string,
+    options: ErrorOptions & { retryable?: boolean; retryAfterMs?: number | undefined } = {},
+  ) {
     super(message, options);
     this.name = 'FanfareError';
     this.code = code;
     this.retryable = options.retryable ?? code === 'unavailable';
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   static fromWire({
     code,
     message,
     retryable,
+    retryAfterMs,
   }: {
     code: string;
     message: string;
     retryable: boolean;
+    retryAfterMs?: number | undefined;
   }): FanfareError {
-    return new FanfareError(code, message, { retryable });
+    return new FanfareError(code, message, { retryable, retryAfterMs });
   }
 }
 

@@ -28,6 +28,11 @@ export const ERRORS = {
     retryable: true,
     message: 'Too much was asked for in too short a time: wait before the next try',
   },
+  limit_reached: {
+    status: 409,
+    retryable: false,
+    message: 'There are as many as may be at a time: give one up before the next',
+  },
   unavailable: {
     status: 503,
     retryable: true,

@@ -1,5 +1,6 @@
 import { AppError, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
 import { authorize, ownRoom } from '../identity/permission.ts';
+import type { Limits } from '../limits/limits.ts';
 import { expiredRefusal } from '../socket/handshake.ts';
 import type { Edge } from '../socket/on.ts';
 import { publisherOf } from '../socket/sender.ts';
@@ -18,13 +19,15 @@ interface RoomRequest {
 }
 
 /** `room:join`, `room:leave` and `room:publish`. */
-export function registerRooms(deps: { rooms: Rooms; edge: Edge }): void {
-  const { rooms, edge } = deps;
+export function registerRooms(deps: { rooms: Rooms; edge: Edge; limits: Limits }): void {
+  const { rooms, edge, limits } = deps;
   const join = async (socket: GatewaySocket, { room, since, replay }: RoomRequest) => {
     const own = ownRoom(socket, room);
     // Who is a member was let in by the token, or by a backend's word.
     const check = () => {
-      if (!socket.rooms.has(own)) authorize(socket, { room: own, action: 'join' });
+      if (socket.rooms.has(own)) return;
+      authorize(socket, { room: own, action: 'join' });
+      limits.room(socket);
     };
     check();
     // The token may end or be replaced while the log is read.

@@ -4,7 +4,7 @@ import type { GatewaySocket } from '../socket/server.ts';
 
 /** What a client is told before its session ends. */
 export interface Closing {
-  /** `draining`, `token_expired`, `token_revoked`, `disconnected`; a word for logs and metrics. */
+  /** `draining`, `token_expired`, `token_revoked`, `disconnected`, `rate_limited`; a word for logs and metrics. */
   reason: string;
   /** Whether it is to come back: with `false` a stock client does not do so by itself. */
   reconnect: boolean;

@@ -1,6 +1,7 @@
-import { AppError, checkPayload } from '@fanfare/protocol';
+import { AppError, checkPayload, LIMITS, roomJoin } from '@fanfare/protocol';
 import { Socket } from 'socket.io';
 import type { GatewayEvents } from '../events.ts';
+import type { Limits } from '../limits/limits.ts';
 import { guardedSocketMethods, refuse } from './guard.ts';
 import type { Edge } from './on.ts';
 import type { GatewaySocket } from './server.ts';
@@ -28,24 +29,35 @@ const ACK = 3;
 export function createDispatch(deps: {
   edge: Edge;
   events: GatewayEvents;
+  limits: Limits;
   guard: boolean;
   /** Why a socket may not ask this now, if so. */
   refusalOf: (socket: GatewaySocket, event: string) => AppError | undefined;
 }): (socket: GatewaySocket) => void {
-  const { edge, events, guard, refusalOf } = deps;
+  const { edge, events, limits, guard, refusalOf } = deps;
   const stock: GatewaySocket = Socket.prototype;
   const { runMiddleware, takePacket, ackFor } = stockMethods();
 
+  const checkPacket = (socket: GatewaySocket, { type, data }: WirePacket): void => {
+    const overLimit = limits.event(socket);
+    if (overLimit !== undefined) throw overLimit;
+    checkPayload(data);
+    if (type !== EVENT || data?.[0] !== roomJoin.name) return;
+    const tooManyRooms = limits.joins(socket, roomsAsked(data[1]));
+    if (tooManyRooms !== undefined) throw tooManyRooms;
+  };
   const _onpacket: TakePacket = function takeChecked(packet) {
+    // What a client that was cut off had sent before is still coming.
+    if (!this.connected) return;
     try {
-      if (packet.type === EVENT || packet.type === ACK) checkPayload(packet.data);
+      if (packet.type === EVENT || packet.type === ACK) checkPacket(this, packet);
     } catch (thrown) {
       const error = AppError.from(thrown);
       const event = packet.type === ACK ? 'an ack' : String(packet.data?.[0]).slice(0, 128);
       const args = packet.id === undefined || packet.type === ACK ? [] : [ackFor.call(this, packet.id)];
       refuse(this, { error, event, args }, events);
       // Nobody hears that an ack was refused, and whoever waits for it would wait on.
-      if (packet.type === ACK) this.conn.close();
+      if (packet.type === ACK && error.code !== 'rate_limited') this.conn.close();
       return;
     }
     takePacket.call(this, packet);
@@ -80,6 +92,12 @@ export function createDispatch(deps: {
   );
   return (socket) => void Object.setPrototypeOf(socket, shared);
 }
+
+/** How many rooms the payload of a `room:join` names; whether it is one at all is looked at later. */
+const roomsAsked = (payload: unknown): number => {
+  const rooms: unknown = typeof payload === 'object' && payload !== null ? Reflect.get(payload, 'rooms') : [];
+  return Array.isArray(rooms) ? Math.min(Math.max(rooms.length, 1), LIMITS.roomsPerRequest) : 1;
+};
 
 /** What socket.io 4.8.4 has for the way of a packet: to its kind, to the ack for it, to middleware and listeners. */
 const stockMethods = (): { runMiddleware: Run; takePacket: TakePacket; ackFor: AckFor } => {

@@ -1,13 +1,14 @@
 import { randomFillSync } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { AdapterFactory } from '@fanfare/cluster';
-import { ERRORS, type TokenClaims } from '@fanfare/protocol';
+import { AppError, type TokenClaims } from '@fanfare/protocol';
 import { type DefaultEventsMap, type Namespace, Server, type ServerOptions, type Socket } from 'socket.io';
 import { z } from 'zod';
-import { createClientAddress } from '../admission/client-address.ts';
+import { type ClientAddress, createClientAddress } from '../admission/client-address.ts';
 import { createOriginCheck } from '../admission/origin.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayEvents } from '../events.ts';
+import type { Limits } from '../limits/limits.ts';
 
 /** What the handshake established about a socket. */
 export interface SocketData {
@@ -37,11 +38,15 @@ const CONNECT_TIMEOUT_MS = 8000;
 export function createSocketServer(
   http: HttpServer,
   config: GatewayConfig,
-  deps: { adapter: AdapterFactory; events: GatewayEvents },
+  deps: { adapter: AdapterFactory; events: GatewayEvents; limits: Limits },
 ): GatewayServer {
   const addressOf = createClientAddress(config.trustedProxies);
   const io: GatewayServer = new Server(http, {
-    allowRequest: admission(config, deps.events),
+    allowRequest: admission(config, {
+      ...deps,
+      addressOf,
+      countConnections: () => io.engine.clientsCount,
+    }),
     cors: { ...config.cors, methods: ['GET', 'POST'] },
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -73,14 +78,17 @@ const FORBIDDEN = 4;
 /** Decides over every handshake, websocket and polling alike, before anything is kept of it. */
 const admission = (
   config: GatewayConfig,
-  events: GatewayEvents,
+  deps: { events: GatewayEvents; limits: Limits; addressOf: ClientAddress; countConnections: () => number },
 ): NonNullable<ServerOptions['allowRequest']> => {
+  const { events, limits, addressOf, countConnections } = deps;
   const isAllowedOrigin = createOriginCheck(config.origins);
-  return ({ headers }, decide) => {
-    if (isAllowedOrigin(headers)) return decide(null, true);
-    const code = 'origin_not_allowed';
-    events.refusedConnection({ code, reason: 'the page may not connect' });
-    decide(`${code}: ${ERRORS[code].message}`, false);
+  return (request, decide) => {
+    const error = isAllowedOrigin(request.headers)
+      ? limits.connection(() => addressOf(request), countConnections())
+      : new AppError('origin_not_allowed');
+    if (error === undefined) return decide(null, true);
+    events.refusedConnection({ code: error.code, reason: error.message });
+    decide(`${error.code}: ${error.message}`, false);
   };
 };
 

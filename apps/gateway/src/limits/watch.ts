@@ -1,0 +1,53 @@
+import type { GatewayServer } from '../socket/server.ts';
+import type { Connection } from './cut.ts';
+import type { Limits } from './limits.ts';
+
+/** Between the packets of a payload of long polling. */
+const SEPARATOR = '\u001e';
+
+interface EnginePacket {
+  type: string;
+  data?: unknown;
+}
+
+/** Counts what comes in on every connection, before Socket.IO or its parser looks at it. */
+export function watchConnections(io: GatewayServer, limits: Limits): void {
+  // One function for all connections; the emitter is what `this` is.
+  function onPacket(this: Connection, { type, data }: EnginePacket): void {
+    // The answer to a ping is all that an idle connection sends: it is free, so that nothing is kept for one.
+    if (type === 'pong' && Reflect.get(this, 'pingTimeoutTimer') !== null) return;
+    limits.packet(this, lengthOf(data));
+  }
+  io.engine.on('connection', (connection: Connection) => {
+    connection.on('packet', onPacket);
+    limits.addresses?.enter(connection);
+    if (connection.transport.name === 'polling') watchPolls(connection, limits);
+  });
+}
+
+const lengthOf = (data: unknown): number => {
+  if (typeof data === 'string') return data.length;
+  return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength : 0;
+};
+
+/**
+ * Polling#onData of engine.io 6.6.11 makes a packet of every part of a payload at once, and a payload of 100 KB can hold
+ * 50,000: they are counted before.
+ */
+const watchPolls = (connection: Connection, limits: Limits): void => {
+  const { transport } = connection;
+  const onData: unknown = Reflect.get(transport, 'onData');
+  if (typeof onData !== 'function') throw new Error('this version of engine.io has no Polling#onData');
+  Object.assign(transport, {
+    onData(data: unknown) {
+      if (typeof data !== 'string' || limits.packets(connection, countPackets(data)))
+        onData.call(transport, data);
+    },
+  });
+};
+
+const countPackets = (payload: string): number => {
+  let count = 1;
+  for (let at = payload.indexOf(SEPARATOR); at !== -1; at = payload.indexOf(SEPARATOR, at + 1)) count += 1;
+  return count;
+};
