@@ -85,6 +85,30 @@ describe('the configuration of a gateway', () => {
     expect(config.identity.secrets.map((secret) => secret.reveal())).toEqual([GOOD.FANFARE_TOKEN_SECRET]);
   });
 
+  it('needs some key that tokens can be checked with, or nobody who needs a token', () => {
+    const { FANFARE_TOKEN_SECRET: _, ...without } = GOOD;
+    expect(problemsOf(without)).toEqual([
+      expect.stringContaining('FANFARE_TOKEN_SECRET is not set: without it'),
+    ]);
+    const url = 'https://id.example/jwks.json';
+    expect(loadGatewayConfig({ ...without, FANFARE_TOKEN_JWKS_URL: url }).identity.jwksUrl).toBe(url);
+    expect(loadGatewayConfig({ ...without, FANFARE_ANONYMOUS: 'true' }).identity.anonymous).toBe(true);
+  });
+
+  it.each([
+    ['FANFARE_TOKEN_SECRET', `${'a'.repeat(32)},short`, 'expected at least 32 characters'],
+    ['FANFARE_TOKEN_SECRET', 'a passphrase of several words that is long', 'expected at least 32 characters'],
+    ['FANFARE_TOKEN_SECRET', ' , ', 'expected at least 32 characters'],
+    ['FANFARE_TOKEN_JWKS_URL', 'https://user:hunter2@id.example/', 'without a user and a password'],
+    ['FANFARE_TOKEN_JWKS_URL', 'file:///etc/keys', 'expected a URL like https://'],
+    ['FANFARE_TOKEN_PEM_FILE', '/no/such/file', 'cannot be read (ENOENT)'],
+    ['FANFARE_ROOM_RULES', 'public*=join', 'does not look like public:*=join+signal'],
+  ])('refuses %s=%s', (name, value, sentence) => {
+    const problems = problemsOf({ ...GOOD, [name]: value });
+    expect(problems).toEqual([expect.stringContaining(sentence)]);
+    expect(problems[0]).not.toContain('hunter2');
+  });
+
   it('describes every setting', () => {
     expect(settingRows(gatewaySettings).filter((row) => row.description === '')).toEqual([]);
   });
