@@ -4,11 +4,12 @@ import { SignJWT } from 'jose';
 
 const DAY_SECONDS = 24 * 60 * 60;
 
-/** What a token says where it differs from the default: the user "you", every room and namespace, a day. */
+/** What a token says where it differs from the default: the user "you", every room, user and namespace, a day. */
 export interface TokenRequest {
   sub?: string;
   namespaces?: readonly string[];
   rooms?: TokenClaims['rooms'];
+  users?: readonly string[];
   info?: Record<string, unknown>;
   /** Seconds since 1970. */
   exp?: number;
@@ -31,7 +32,7 @@ export const createCredentials = (namespaces: readonly string[]): Credentials =>
     tokenSecret,
     issueToken: (request = {}) => {
       const exp = Math.floor(Date.now() / 1000) + DAY_SECONDS;
-      const all = { sub: 'you', namespaces, rooms: everyRoom, exp, ...request };
+      const all = { sub: 'you', namespaces, rooms: everyRoom, users: ['*'], exp, ...request };
       return new SignJWT(all).setProtectedHeader({ alg: 'HS256' }).sign(key);
     },
   };

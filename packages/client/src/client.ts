@@ -1,9 +1,11 @@
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { request } from './ask.ts';
 import type { Requests } from './contract.ts';
+import { listenDirect } from './direct.ts';
 import { FanfareError } from './error.ts';
 import {
   type AppEvents,
+  type DirectHandlers,
   type JoinOptions,
   joinRoom,
   listenerOf,
@@ -51,7 +53,10 @@ export interface Client<Events extends object = AppEvents> {
   connect(): void;
   /** Ends the session. Rooms stay where they are, and go on from there after `connect()`. */
   close(): void;
-  /** Subscribes to a room, now and after every reconnect: each logged event once and in order. */
+  /**
+   * Subscribes to a room, now and after every reconnect: each logged event once and in order. `inbox:me` is the room of
+   * this user alone, which backends publish to.
+   */
   join(room: string, handlers: RoomHandlers<Events>, options?: JoinOptions): RoomHandle;
   /**
    * Publishes to a room's log. Tries again with the same id while the cluster is unreachable, so one call is at most one
@@ -65,6 +70,13 @@ export interface Client<Events extends object = AppEvents> {
   ): Promise<Published>;
   /** Tells the other members something that may be lost. What it rejects with may be ignored. */
   signal<Name extends keyof Events & string>(room: string, event: Name, data: Events[Name]): Promise<void>;
+  /**
+   * Tells another user, on all of their sockets and the other ones of this user, what may be lost. Tried once; rejects
+   * with `user_offline` when they have none, and with `forbidden` when the token does not list them.
+   */
+  send<Name extends keyof Events & string>(user: string, event: Name, data: Events[Name]): Promise<void>;
+  /** Hears what other users send to this one, and what this one sends elsewhere; returns how to stop that. */
+  onDirect(handlers: DirectHandlers<Events>): () => void;
 }
 
 const PUBLISH_TIMEOUT_MS = 10_000;
@@ -135,5 +147,10 @@ export function createClient<Events extends object = AppEvents>(options: ClientO
       sent.catch(() => undefined);
       return sent;
     },
+    send: async (user, event, data) => {
+      const payload = { user, event, data };
+      await request(socket, { name: 'user:send', payload, timeoutMs: ACK_TIMEOUT_MS });
+    },
+    onDirect: (handlers) => listenDirect(socket, handlers),
   };
 }

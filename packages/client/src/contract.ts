@@ -1,4 +1,5 @@
 import type {
+  DirectMeta,
   EventDefinition,
   EventMeta,
   RoomEvent,
@@ -7,6 +8,7 @@ import type {
   roomPublish,
   roomSignal,
   tokenRefresh,
+  userSend,
 } from '@fanfare/protocol';
 
 // Types only: the schemas of the protocol would put zod into every page.
@@ -16,6 +18,7 @@ interface Definitions {
   'room:publish': typeof roomPublish;
   'room:signal': typeof roomSignal;
   'token:refresh': typeof tokenRefresh;
+  'user:send': typeof userSend;
 }
 type InputOf<Definition> =
   Definition extends EventDefinition<infer Schema, infer _> ? Schema['_zod']['input'] : never;
@@ -71,6 +74,14 @@ export const isNotice = (value: unknown): value is RoomNotice =>
 export const isMeta = (value: unknown): value is EventMeta =>
   isObject(value) &&
   typeof value.room === 'string' &&
+  typeof value.id === 'string' &&
+  typeof value.at === 'number';
+
+/** What one user sends to another has no room. */
+export const isDirectMeta = (value: unknown): value is DirectMeta =>
+  isObject(value) &&
+  typeof value.from === 'string' &&
+  typeof value.to === 'string' &&
   typeof value.id === 'string' &&
   typeof value.at === 'number';
 

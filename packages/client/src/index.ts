@@ -8,7 +8,15 @@ export {
 export type { Position, RoomReset } from './contract.ts';
 export { FanfareError, type FanfareErrorCode } from './error.ts';
 export type { RoomState } from './rooms/cursor.ts';
-export type { AppEvents, EventOf, JoinOptions, Register, RoomHandle, RoomHandlers } from './rooms/handle.ts';
+export type {
+  AppEvents,
+  DirectHandlers,
+  EventOf,
+  JoinOptions,
+  Register,
+  RoomHandle,
+  RoomHandlers,
+} from './rooms/handle.ts';
 export type { ConnectionState, ConnectionStatus } from './session/connection.ts';
 export type { BackoffOptions } from './session/timing.ts';
 export type { TokenProvider } from './session/token.ts';

@@ -7,7 +7,7 @@ import { act, cleanup, render, screen } from '@testing-library/react';
 import { createElement, Fragment, type ReactNode, StrictMode, useState } from 'react';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, createClient } from './client.ts';
-import { FanfareProvider, useConnection, useEvent, useRoom } from './react.ts';
+import { FanfareProvider, useConnection, useDirect, useEvent, useRoom } from './react.ts';
 
 const SECRET = 'a-secret-of-the-tests-long-enough-for-HS256';
 const GATEWAY = resolve(import.meta.dirname, '../../../apps/gateway/src/main.ts');
@@ -43,7 +43,7 @@ const startGateway = async (
 const tokenFor = (user: string): string => {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
   const rooms = { '**': ['join', 'publish', 'signal'] };
-  const claims = { sub: user, exp: Math.floor(Date.now() / 1000) + 3600, rooms };
+  const claims = { sub: user, exp: Math.floor(Date.now() / 1000) + 3600, rooms, users: ['*'] };
   const signed = `${encode({ alg: 'HS256' })}.${encode(claims)}`;
   return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
 };
@@ -99,6 +99,22 @@ const Feed = ({ room, replay, heard }: { room: string; replay?: number; heard?: 
 
 const state = () => screen.getByRole('status').textContent;
 const items = () => screen.queryAllByRole('listitem').map(({ textContent }) => textContent);
+
+const Hugs = ({ heard }: { heard: unknown[] }) => {
+  useDirect('user:hugged', (text, { from }) => heard.push([text, from]));
+  return null;
+};
+
+it('a component hears once what another user sends to this one', async () => {
+  const heard: unknown[] = [];
+  const page = show(createElement(Hugs, { heard }));
+  await eventually(() => publisher.send('alice', 'user:hugged', 'a'));
+  await eventually(() => expect(heard).toEqual([['a', 'bob']]));
+  page.unmount();
+  await publisher.send('alice', 'user:hugged', 'b');
+  await client.send('bob', 'user:hugged', 'c');
+  expect(heard).toEqual([['a', 'bob']]);
+});
 
 describe('a component in a room', () => {
   it('that is mounted twice by StrictMode hears every event once (row 31)', async () => {

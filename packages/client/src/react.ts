@@ -1,5 +1,5 @@
 'use client';
-import type { EventMeta } from '@fanfare/protocol';
+import type { DirectMeta, EventMeta } from '@fanfare/protocol';
 import {
   createContext,
   createElement,
@@ -143,4 +143,20 @@ export const useEvent = <Name extends keyof AppEvents & string>(
     source.add(listener);
     return () => void source.delete(listener);
   }, [client, latest, source, name]);
+};
+
+/** Calls the newest `handler` with each event of that name that another user sends to this one, or this one elsewhere. */
+export const useDirect = <Name extends keyof AppEvents & string>(
+  name: Name,
+  handler: (data: AppEvents[Name], meta: DirectMeta) => void,
+): void => {
+  const client = useClient();
+  const latest = useLatest(handler);
+  useEffect(
+    () =>
+      client.onDirect(({ event, data, meta }) => {
+        if (event === name) latest.current(data, meta);
+      }),
+    [client, latest, name],
+  );
 };

@@ -1,4 +1,4 @@
-import type { EventMeta } from '@fanfare/protocol';
+import type { DirectMeta, EventMeta } from '@fanfare/protocol';
 import { expect, expectTypeOf, it } from 'vitest';
 import { createClient } from './index.ts';
 
@@ -27,6 +27,8 @@ it('an app that names its events gets them typed, and no other name', () => {
     .parameter(2)
     .toBeNumber();
   expectTypeOf(client.publish).parameter(1).toEqualTypeOf<'task:created' | 'task:deleted'>();
+  client.onDirect({ 'task:deleted': (_id, meta) => expectTypeOf(meta).toEqualTypeOf<DirectMeta>() });
+  expectTypeOf(client.send).toBeCallableWith('bob', 'task:deleted', 1);
   expectTypeOf(client.publish<'task:created'>).returns.resolves.toEqualTypeOf<{
     epoch: string;
     offset: number | null;

@@ -1,5 +1,5 @@
 export { PublishError, type PublishErrorCode } from './error.ts';
-export type { EventMap, Publication, PublishedRoom, ToRoom, ToRooms } from './publication.ts';
+export type { EventMap, Publication, PublishedRoom, ToRoom, ToRooms, ToUser } from './publication.ts';
 export {
   type CallOptions,
   createPublisher,

@@ -15,11 +15,14 @@ type Options = Pick<PublishRequest, 'ephemeral' | 'namespace'> & {
 };
 
 export type ToRoom<Events extends object = EventMap> = Options &
-  EventOf<Events> & { room: string; rooms?: never };
+  EventOf<Events> & { room: string; rooms?: never; user?: never };
 /** To several rooms; a socket in more than one of them hears it once. */
 export type ToRooms<Events extends object = EventMap> = Options &
-  EventOf<Events> & { rooms: readonly string[]; room?: never };
-export type Publication<Events extends object = EventMap> = ToRoom<Events> | ToRooms<Events>;
+  EventOf<Events> & { rooms: readonly string[]; room?: never; user?: never };
+/** To the inbox of a user, who joins it as `inbox:me`. */
+export type ToUser<Events extends object = EventMap> = Options &
+  EventOf<Events> & { user: string; room?: never; rooms?: never };
+export type Publication<Events extends object = EventMap> = ToRoom<Events> | ToRooms<Events> | ToUser<Events>;
 
 /** Where an event stands in a room's log; of an ephemeral one the epoch is empty and the offset null. */
 export type PublishedRoom = PublishResponse['results'][number];

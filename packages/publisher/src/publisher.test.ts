@@ -107,6 +107,16 @@ describe('publishing an event', () => {
     expect(await api.publisher().publish({ ...event, rooms: ['project:1', 'team:1'] })).toEqual(results);
   });
 
+  it("to a user resolves with the position in that user's inbox", async () => {
+    await using api = await startApi(json(200, { results: [at('inbox:me', 3)] }));
+    const { room: _, ...event } = EVENT;
+    expect(await api.publisher().publish({ ...event, user: 'a/b', id: 'x' })).toEqual(at('inbox:me', 3));
+    expect(api.received[0]).toMatchObject({
+      path: '/v1/publish',
+      body: { ...event, user: 'a/b', id: 'x' },
+    });
+  });
+
   it.each<[string, Answer]>([
     ['503 of the api', unavailable],
     ['500 of a proxy', text(500, '<html>')],

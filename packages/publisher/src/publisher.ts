@@ -3,7 +3,7 @@ import { type HistoryResponse, historyResponse, publishResponse } from '@fanfare
 import { type Command, publishAll } from './batch.ts';
 import { PublishError } from './error.ts';
 import { Api, type Deadline } from './http.ts';
-import type { EventMap, Publication, PublishedRoom, ToRoom, ToRooms } from './publication.ts';
+import type { EventMap, Publication, PublishedRoom, ToRoom, ToRooms, ToUser } from './publication.ts';
 
 export interface PublisherOptions {
   /** Where the api is, such as `https://rt.example.com`. */
@@ -37,10 +37,10 @@ export interface HistoryQuery {
 /** Publishes to a cluster over HTTP. Holds nothing that would have to be closed. */
 export interface Publisher<Events extends object = EventMap> {
   /**
-   * Resolves when the event is in the log of its room, or of all its rooms. Tries again with the same id, so one call is at
+   * Resolves when the event is in the log of its room, of all its rooms, or of its user's inbox. Tries again with the same id, so one call is at
    * most one event in each log; an ephemeral event is tried once. Rejects with a `PublishError`.
    */
-  publish(publication: ToRoom<Events>, options?: CallOptions): Promise<PublishedRoom>;
+  publish(publication: ToRoom<Events> | ToUser<Events>, options?: CallOptions): Promise<PublishedRoom>;
   publish(publication: ToRooms<Events>, options?: CallOptions): Promise<PublishedRoom[]>;
   /** Publishes many events, in order; resolves with the rooms of each. `results` of the error tells what became of each. */
   publishMany(
@@ -86,7 +86,7 @@ export function createPublisher<Events extends object = EventMap>(
     signal: call.signal,
   });
 
-  function publish(publication: ToRoom<Events>, call?: CallOptions): Promise<PublishedRoom>;
+  function publish(publication: ToRoom<Events> | ToUser<Events>, call?: CallOptions): Promise<PublishedRoom>;
   function publish(publication: ToRooms<Events>, call?: CallOptions): Promise<PublishedRoom[]>;
   async function publish(
     publication: Publication<Events>,

@@ -1,4 +1,4 @@
-import type { EventMeta, RoomEvent } from '@fanfare/protocol';
+import type { DirectMeta, EventMeta, RoomEvent } from '@fanfare/protocol';
 import { isRoomName, type Position, type RoomReset } from '../contract.ts';
 import { FanfareError } from '../error.ts';
 import { Cursor, type RoomState } from './cursor.ts';
@@ -17,14 +17,18 @@ export type AppEvents = Register extends { events: infer Events extends object }
   : Record<string, unknown>;
 
 /** Any of an app's events, told apart by `event`. */
-export type EventOf<Events> = {
-  [Name in keyof Events & string]: { event: Name; data: Events[Name]; meta: EventMeta };
+export type EventOf<Events, Meta = EventMeta> = {
+  [Name in keyof Events & string]: { event: Name; data: Events[Name]; meta: Meta };
 }[keyof Events & string];
 
+type Handlers<Events, Meta> =
+  | { [Name in keyof Events & string]?: (data: Events[Name], meta: Meta) => void }
+  | ((event: EventOf<Events, Meta>) => void);
+
 /** By event name, or one function for all of them. */
-export type RoomHandlers<Events> =
-  | { [Name in keyof Events & string]?: (data: Events[Name], meta: EventMeta) => void }
-  | ((event: EventOf<Events>) => void);
+export type RoomHandlers<Events> = Handlers<Events, EventMeta>;
+/** The same for what users send to each other. */
+export type DirectHandlers<Events> = Handlers<Events, DirectMeta>;
 
 export interface JoinOptions {
   /** So many of the last events first, at most 500. Not together with `since`. */
@@ -103,12 +107,18 @@ export const joinRoom = (
 };
 
 /** What the wire brings has the types that the app gives it: only its backends know what they publish. */
-const isListener = (handlers: object): handlers is (event: RoomEvent) => void =>
+const isListener = <Meta>(handlers: object): handlers is (event: Heard<Meta>) => void =>
   typeof handlers === 'function';
 
+interface Heard<Meta> {
+  event: string;
+  data: unknown;
+  meta: Meta;
+}
+
 /** One listener for the handlers of a subscription. */
-export const listenerOf = (handlers: object): ((event: RoomEvent) => void) => {
-  if (isListener(handlers)) return handlers;
+export const listenerOf = <Meta>(handlers: object): ((event: Heard<Meta>) => void) => {
+  if (isListener<Meta>(handlers)) return handlers;
   return ({ event, data, meta }) => {
     const handler: unknown = Object.hasOwn(handlers, event) ? Reflect.get(handlers, event) : undefined;
     if (typeof handler === 'function') handler(data, meta);
