@@ -7,6 +7,7 @@ import { proxyProblem } from './admission/client-address.ts';
 import { originProblem } from './admission/origin.ts';
 import { identityConflicts, identityOf, identitySettings } from './identity/settings.ts';
 import { limitSettings, readLimits } from './limits/settings.ts';
+import { engineConflicts, engineSettings, readEngine } from './socket/settings.ts';
 
 /** A comma-separated list whose items a function finds nothing wrong with. */
 const listOf = (problemOf: (item: string) => string | undefined) =>
@@ -90,6 +91,7 @@ export const gatewaySettings = z.object({
     .describe(
       'Deliver broadcasts through @fanfare/fanout; off leaves them to stock Socket.IO, for comparison',
     ),
+  ...engineSettings,
   ...limitSettings,
   FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
     .default(60_000)
@@ -108,7 +110,7 @@ export const RESERVED_MS = 3000;
 const hostNodeId = hostname().toLowerCase();
 
 const conflicts = (given: Readonly<Record<string, string>>): string[] => {
-  const problems: string[] = [];
+  const problems = engineConflicts(given);
   if (given.FANFARE_NODE_ID === undefined && !nodeId.safeParse(hostNodeId).success) {
     problems.push(
       `FANFARE_NODE_ID is not set and the host name "${hostNodeId}" cannot serve as one: set it to lower-case letters, digits and dashes`,
@@ -157,6 +159,7 @@ export function loadGatewayConfig(env: Env) {
       graceMs: settings.FANFARE_SESSION_GRACE_MS,
     },
     fanout: settings.FANFARE_FANOUT,
+    engine: readEngine(settings),
     limits: readLimits(settings, settings.FANFARE_WORKERS),
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,

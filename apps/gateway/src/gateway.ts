@@ -1,6 +1,5 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AdapterFactory,
@@ -34,6 +33,7 @@ import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, RESERVED_MS } from './config.ts';
 import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
+import { createHttpServer } from './http/server.ts';
 import { type Identity, openIdentity } from './identity/identity.ts';
 import { createLimits, type Limits, limitUsers } from './limits/limits.ts';
 import { watchConnections } from './limits/watch.ts';
@@ -85,7 +85,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const registry = createRegistry({ node: config.node, worker: config.worker });
   const events = createGatewayEvents(log, registry);
 
-  const http = createServer(createHttpApp(config));
+  const http = createHttpServer(config.engine, createHttpApp(config));
   const redis =
     config.redis === undefined ? undefined : stack.use(connectCluster(config.redis, config, events));
   const adapter = adapterFor(redis?.adapter, isWorker, { config, events });
@@ -130,6 +130,8 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
         AggregatorRegistry.setRegistries(registry);
         // Answers the primary when it gathers the metrics of its workers.
         new AggregatorRegistry();
+        // Node looks for slow requests on a server that listens; this one is handed its connections.
+        http.emit('listening');
         takeConnections(io, http);
         owned.use(reportStatus(notReady));
         log.info({ pid: process.pid }, 'worker up');

@@ -1,8 +1,8 @@
-import { createServer } from 'node:http';
 import { startWorkers, type WorkerPool, WorkerStartError } from '@fanfare/cluster';
 import { createLogger, createOpsServer, listenOn, type Service, StartError } from '@fanfare/runtime';
 import { AggregatorRegistry } from 'prom-client';
 import type { GatewayConfig } from './config.ts';
+import { createHttpServer } from './http/server.ts';
 
 /**
  * The primary process of a node with several workers: it holds the two ports, hands each session to its worker and
@@ -15,7 +15,7 @@ export async function createPrimary(config: GatewayConfig, program: string): Pro
     bindings: { app: 'gateway', node: config.node, worker: 'primary' },
   });
   const metrics = new AggregatorRegistry();
-  const http = createServer();
+  const http = createHttpServer(config.engine);
   let pool: WorkerPool | undefined;
   let draining = false;
 

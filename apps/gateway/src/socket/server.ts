@@ -3,12 +3,14 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { AdapterFactory } from '@fanfare/cluster';
 import { AppError, type TokenClaims } from '@fanfare/protocol';
 import { type DefaultEventsMap, type Namespace, Server, type ServerOptions, type Socket } from 'socket.io';
+import * as parser from 'socket.io-parser';
 import { z } from 'zod';
 import { type ClientAddress, createClientAddress } from '../admission/client-address.ts';
 import { createOriginCheck } from '../admission/origin.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayEvents } from '../events.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { EngineConfig } from './settings.ts';
 
 /** What the handshake established about a socket. */
 export interface SocketData {
@@ -29,11 +31,6 @@ const dataOfUser = z.looseObject({ user: z.looseObject({ id: z.string() }) });
 export const userOf = (socket: { data: unknown }): string | undefined =>
   dataOfUser.safeParse(socket.data).data?.user.id;
 
-/** Largest message from a client, in bytes: an event of 64 KB with its envelope. */
-const MAX_MESSAGE_BYTES = 100_000;
-/** Time for a connection to join a namespace, in ms. */
-const CONNECT_TIMEOUT_MS = 8000;
-
 /** A Socket.IO server whose session ids end with the node, so that any load balancer can route by them. */
 export function createSocketServer(
   http: HttpServer,
@@ -48,8 +45,7 @@ export function createSocketServer(
       countConnections: () => io.engine.clientsCount,
     }),
     cors: { ...config.cors, methods: ['GET', 'POST'] },
-    maxHttpBufferSize: MAX_MESSAGE_BYTES,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    ...optionsOf(config.engine),
     adapter: deps.adapter,
   });
   const random = randomIds();
@@ -71,6 +67,31 @@ export function createSocketServer(
   }
   return io;
 }
+
+/** Binary parts of an event that the parser of socket.io takes by itself. */
+const STOCK_ATTACHMENTS = 10;
+
+/** The options of stock that a deployment may set, and those that it may not. */
+const optionsOf = (engine: EngineConfig): Partial<ServerOptions> => ({
+  pingInterval: engine.pingIntervalMs,
+  pingTimeout: engine.pingTimeoutMs,
+  connectTimeout: engine.connectTimeoutMs,
+  upgradeTimeout: engine.upgradeTimeoutMs,
+  maxHttpBufferSize: engine.maxMessageBytes,
+  httpCompression: engine.httpCompression,
+  perMessageDeflate: false,
+  allowEIO3: false,
+  ...(engine.maxAttachments !== STOCK_ATTACHMENTS && {
+    parser: {
+      ...parser,
+      Decoder: class extends parser.Decoder {
+        constructor() {
+          super({ maxAttachments: engine.maxAttachments });
+        }
+      },
+    },
+  }),
+});
 
 /** Code of engine.io for what `allowRequest` turns away. */
 const FORBIDDEN = 4;
