@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { DEFAULT_RETENTION, redisUrl, retentionRules } from '@fanfare/cluster';
+import { DEFAULT_RETENTION, redisCaFile, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName } from '@fanfare/protocol';
 import { commaList, type Env, LOG_LEVELS, parseEnv, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
@@ -23,6 +23,9 @@ export const apiSettings = z.object({
   REDIS_URL: redisUrl
     .optional()
     .describe('The Redis that the gateways share; only a worker of a machine without Redis goes without it'),
+  FANFARE_REDIS_CA_FILE: redisCaFile
+    .optional()
+    .describe('PEM file of the authority of a Redis with TLS (rediss://…), where it is a private one'),
   FANFARE_RETENTION: retentionRules
     .default(retentionRules.parse(DEFAULT_RETENTION))
     .describe(
@@ -65,7 +68,7 @@ export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
     worker: settings.FANFARE_WORKER,
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
-    redis: settings.REDIS_URL,
+    redis: settings.REDIS_URL && { ...settings.REDIS_URL, ca: settings.FANFARE_REDIS_CA_FILE },
     retention: settings.FANFARE_RETENTION,
     apiKeys: settings.FANFARE_API_KEYS,
     apiKeysFile: env.FANFARE_API_KEYS_FILE || undefined,

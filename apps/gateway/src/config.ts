@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { DEFAULT_RETENTION, redisUrl, retentionRules } from '@fanfare/cluster';
+import { DEFAULT_RETENTION, redisCaFile, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName, nodeId } from '@fanfare/protocol';
 import { commaList, type Env, flag, LOG_LEVELS, parseEnv, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
@@ -42,6 +42,9 @@ export const gatewaySettings = z.object({
   REDIS_URL: redisUrl
     .optional()
     .describe('The Redis that the nodes share; without it this machine is the whole cluster'),
+  FANFARE_REDIS_CA_FILE: redisCaFile
+    .optional()
+    .describe('PEM file of the authority of a Redis with TLS (rediss://…), where it is a private one'),
   FANFARE_RETENTION: retentionRules
     .default(retentionRules.parse(DEFAULT_RETENTION))
     .describe(
@@ -142,7 +145,7 @@ export function loadGatewayConfig(env: Env) {
     workers: settings.FANFARE_WORKERS,
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
-    redis: settings.REDIS_URL,
+    redis: settings.REDIS_URL && { ...settings.REDIS_URL, ca: settings.FANFARE_REDIS_CA_FILE },
     retention: settings.FANFARE_RETENTION,
     identity: identityOf(settings),
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],

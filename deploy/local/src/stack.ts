@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   type Exit,
   freePort,
@@ -17,9 +16,8 @@ import type { LogLine } from './log-lines.ts';
 import { writeNginxConfig } from './nginx-config.ts';
 import { createProcessGroup } from './process-group.ts';
 import { assertCanListen, urlOf } from './public-port.ts';
+import { createRedisUsers } from './redis-users.ts';
 import { apiEnv, type Env, gatewayEnv, namespacesOf } from './settings.ts';
-
-const REDIS_CONF = fileURLToPath(new URL('../../redis/redis.conf', import.meta.url));
 
 export interface StackOptions {
   /** Gateway nodes, `n1` to `nN`; default 3. */
@@ -36,8 +34,11 @@ export interface StackOptions {
   apiEnv?: Env;
   /** Port and further arguments of the Redis, which has the configuration that is deployed. */
   redis?: Pick<RedisOptions, 'port' | 'args'>;
-  /** Where a process, `n1` to `nN` or `api`, is to look for Redis; default: all at the one that is started. */
-  redisUrlOf?: (process: string) => string;
+  /**
+   * Where a process, `n1` to `nN` or `api`, is to look for Redis; default: all at the one that is started, with
+   * `login`, which is user and password up to the `@`.
+   */
+  redisUrlOf?: (process: string, login: string) => string;
   /** Hears every line of every process. */
   onLog?: (line: LogLine) => void;
   /** Hears what is being started. */
@@ -56,6 +57,7 @@ export interface Stack extends AsyncDisposable {
   readonly token: string;
   readonly apiKey: string;
   readonly nodes: readonly GatewayNode[];
+  /** Its `url` is for a user who may do everything. */
   readonly redis: RedisServer;
   readonly api: { readonly url: string; readonly opsUrl: string; readonly process: ManagedProcess };
   readonly nginx: NginxServer;
@@ -80,17 +82,24 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   const credentials = createCredentials(namespacesOf(env));
 
   onProgress('Starting Redis …');
+  const users = createRedisUsers();
   const redis = starting.use(
-    await RedisServer.start({ config: REDIS_CONF, ...options.redis, ...group.watch('redis'), dir }),
+    await RedisServer.start({
+      config: await users.writeConfig(dir),
+      login: users.loginOf('local'),
+      ...options.redis,
+      ...group.watch('redis'),
+      dir,
+    }),
   );
   options.signal?.throwIfAborted();
 
   onProgress(`Starting ${count} gateway ${count === 1 ? 'node' : 'nodes'} and the api …`);
-  const sharedBy = (name: string) => ({
-    env,
-    redisUrl: options.redisUrlOf?.(name) ?? redis.url,
-    credentials,
-  });
+  const sharedBy = (name: string) => {
+    const login = users.loginOf(name === 'api' ? 'api' : 'gateway');
+    const redisUrl = options.redisUrlOf?.(name, login) ?? `redis://${login}127.0.0.1:${redis.port}`;
+    return { env, redisUrl, credentials };
+  };
   const nodes = starting.use(
     createGatewayNodes({
       envOf: (id) => gatewayEnv(sharedBy(id), options.workers ?? 1),

@@ -25,7 +25,7 @@ export {
 } from './publisher.ts';
 export { connectRedis, countListeners, type RedisLink } from './redis.ts';
 export { redisWarnings, tellRedisWarnings } from './redis-settings.ts';
-export { type RedisTarget, redisUrl } from './redis-url.ts';
+export { type RedisTarget, redisCaFile, redisUrl } from './redis-url.ts';
 export {
   startWorkers,
   type WorkerDeath,

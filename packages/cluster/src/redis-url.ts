@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** Where Redis is, and in which of its three shapes. */
@@ -9,6 +10,8 @@ export interface RedisTarget {
   username: string | undefined;
   password: string | undefined;
   tls: boolean;
+  /** PEM of the authority that signed the servers' certificates; undefined for those that Node knows. */
+  ca?: string | undefined;
 }
 
 const URL_FORM =
@@ -53,5 +56,17 @@ export const redisUrl = z.string().transform((text, context): RedisTarget => {
   const target = readUrl(text);
   if (target !== undefined) return target;
   context.addIssue({ code: 'custom', message: FORMS });
+  return z.NEVER;
+});
+
+/** Path of a PEM file with the authority of a Redis that has TLS; becomes its text. */
+export const redisCaFile = z.string().transform((path, context): string => {
+  try {
+    const text = readFileSync(path, 'utf8');
+    if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+    context.addIssue({ code: 'custom', message: 'the file holds no certificate in PEM' });
+  } catch {
+    context.addIssue({ code: 'custom', message: 'the file cannot be read' });
+  }
   return z.NEVER;
 });

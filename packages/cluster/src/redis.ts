@@ -34,6 +34,8 @@ export interface LinkOptions {
 const retryStrategy = (times: number): number =>
   Math.min(50 * 2 ** Math.min(times, 3), 400) + Math.random() * 100;
 
+const tlsOf = ({ ca }: RedisTarget) => (ca === undefined ? {} : { ca });
+
 /** No command waits in a queue, and none is sent twice after a lost reply. */
 const commonOptions = ({ target, name }: LinkOptions, role: string) =>
   ({
@@ -43,7 +45,7 @@ const commonOptions = ({ target, name }: LinkOptions, role: string) =>
     connectionName: `${name}:${role}`,
     ...(target.username !== undefined && { username: target.username }),
     ...(target.password !== undefined && { password: target.password }),
-    ...(target.tls && { tls: {} }),
+    ...(target.tls && { tls: tlsOf(target) }),
   }) satisfies RedisOptions;
 
 const COMMAND_TIMEOUT_MS = 1000;
@@ -117,7 +119,7 @@ function connectOne(options: LinkOptions): RedisLink {
             sentinels: target.nodes,
             name: target.master,
             sentinelRetryStrategy: retryStrategy,
-            ...(target.tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+            ...(target.tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOf(target) }),
           }
         : { ...target.nodes[0] };
     return new Redis({

@@ -35,6 +35,9 @@ const services = z
 const dockerfile = await read('deploy/Dockerfile');
 
 const SECRETS = {
+  REDIS_GATEWAY_PASSWORD: 'a1'.repeat(16),
+  REDIS_API_PASSWORD: 'b2'.repeat(16),
+  REDIS_OPERATOR_PASSWORD: 'c3'.repeat(16),
   FANFARE_TOKEN_SECRET: 'x'.repeat(32),
   FANFARE_API_KEYS: 'backend:0123456789abcdef',
 } as const;
@@ -44,7 +47,10 @@ const environmentOf = (app: 'gateway' | 'api'): Record<string, string | undefine
   Object.fromEntries(
     Object.entries(services[app].environment).map(([name, value]) => [
       name,
-      value?.startsWith('${') ? z.record(z.string(), z.string()).parse(SECRETS)[name] : (value ?? undefined),
+      value?.replaceAll(
+        /\$\{(\w+):\?[^}]*\}/g,
+        (_, variable) => z.record(z.string(), z.string()).parse(SECRETS)[variable] ?? '',
+      ),
     ]),
   );
 
@@ -69,7 +75,12 @@ describe.each([
     expect(Object.keys(settings)).toEqual(expect.arrayContaining(Object.keys(services[app].environment)));
     const config = load(environmentOf(app));
     expect(config.warnings).toEqual([]);
-    expect(config.redis).toMatchObject({ kind: 'standalone', nodes: [{ host: 'redis', port: 6379 }] });
+    expect(config.redis).toMatchObject({
+      kind: 'standalone',
+      nodes: [{ host: 'redis', port: 6379 }],
+      username: app,
+      password: SECRETS[app === 'api' ? 'REDIS_API_PASSWORD' : 'REDIS_GATEWAY_PASSWORD'],
+    });
   });
 
   test('has the time that its shutdown takes at most', () => {
@@ -87,6 +98,9 @@ test('no secret has a default: without .env it refuses to start and says what to
   for (const [name, app] of [
     ['FANFARE_TOKEN_SECRET', services.gateway],
     ['FANFARE_API_KEYS', services.api],
+    ['REDIS_GATEWAY_PASSWORD', services.redis],
+    ['REDIS_API_PASSWORD', services.redis],
+    ['REDIS_OPERATOR_PASSWORD', services.redis],
   ] as const) {
     expect(app.environment[name]).toBe(`\${${name}:?copy .env.example to .env and fill it in}`);
     expect(example).toMatch(new RegExp(`^${name}=$`, 'm'));
@@ -157,10 +171,7 @@ test('Redis keeps what it accepts and bounds its memory', async () => {
       'tcp-keepalive 30',
     ]),
   );
-  expect(services.redis.volumes).toEqual([
-    './deploy/redis/redis.conf:/etc/redis/redis.conf:ro',
-    'redis:/data',
-  ]);
+  expect(services.redis.volumes).toEqual(['./deploy/redis:/etc/redis:ro', 'redis:/data']);
 });
 
 test('the image gets the manifest of every workspace, which npm ci needs', async () => {

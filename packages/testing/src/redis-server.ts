@@ -15,6 +15,8 @@ export interface RedisOptions extends ServerProcessOptions {
   dir?: string;
   /** Path of a configuration file; where it listens and writes is this server's own. */
   config?: string;
+  /** User and password that its `url` has, up to the `@`; the configuration has to know them. */
+  login?: string;
   /** Further arguments such as `['--appendonly', 'yes']`; without them or `config` nothing is written to disk. */
   args?: readonly string[];
 }
@@ -44,7 +46,7 @@ export class RedisServer implements AsyncDisposable {
   ) {
     this.#options = options;
     this.port = started.port;
-    this.url = `redis://127.0.0.1:${started.port}`;
+    this.url = `redis://${options.login ?? ''}127.0.0.1:${started.port}`;
     this.#dir = started.dir;
     this.#process = started.process;
   }
@@ -89,7 +91,7 @@ const adoptConfig = async (path: string, dir: string): Promise<string> => {
 };
 
 const run = async (options: RedisOptions, port: number, dir: string): Promise<ManagedProcess> => {
-  const { port: _port, dir: kept, config, args = [], ...processOptions } = options;
+  const { port: _port, login: _login, dir: kept, config, args = [], ...processOptions } = options;
   const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
   const server = await ManagedProcess.start({
     command: await findBinary(REDIS),

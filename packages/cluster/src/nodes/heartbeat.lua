@@ -1,4 +1,5 @@
--- Renews the lease of one process, or takes it over from an earlier incarnation of the same node and worker.
+-- Renews the lease of one process, or takes it over from an earlier incarnation of the same node and worker. Forgets the
+-- processes whose lease has run out.
 -- KEYS[1] leases (sorted set)  KEYS[2] reports (hash)
 -- ARGV[1] node/worker  ARGV[2] report as JSON  ARGV[3] incarnation  ARGV[4] lease in ms  ARGV[5] '1' at the first heartbeat
 -- Returns 1 when the lease is ours, 0 when a later incarnation holds it. Atomic: two incarnations cannot both get 1.
@@ -9,6 +10,10 @@ if ARGV[5] ~= '1' then
   if known and cjson.decode(known).incarnation ~= ARGV[3] then
     return 0
   end
+end
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+  redis.call('ZREM', KEYS[1], member)
+  redis.call('HDEL', KEYS[2], member)
 end
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])

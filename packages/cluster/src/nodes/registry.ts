@@ -8,7 +8,7 @@ const HEARTBEAT_MS = 2000;
 
 const heartbeat = loadScript(new URL('heartbeat.lua', import.meta.url));
 const leave = loadScript(new URL('leave.lua', import.meta.url));
-const list = loadScript(new URL('list.lua', import.meta.url));
+const list = loadScript(new URL('list.lua', import.meta.url), { onlyReads: true });
 const KEYS = [keys.nodeLeases, keys.nodeReports] as const;
 
 /** The reports of all living processes of the cluster. Rejects when Redis cannot be asked. */

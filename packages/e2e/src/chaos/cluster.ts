@@ -70,8 +70,8 @@ export const startCluster = async (options: {
       env: { ...options.env, LOG_LEVEL: 'info' },
       apiEnv: { FANFARE_RETENTION },
       redis: { port, args: await redisArguments() },
-      redisUrlOf: (name) =>
-        replicated?.url ?? `redis://127.0.0.1:${isProxied(name) ? proxies[name].port : port}`,
+      redisUrlOf: (name, login) =>
+        replicated?.url ?? `redis://${login}127.0.0.1:${isProxied(name) ? proxies[name].port : port}`,
       onExit: (name, exit) => {
         // Killed by a scenario, or drained to its end.
         if (exit.signal !== 'SIGKILL' && exit.code !== 0) exits.push({ name, exit });
@@ -89,7 +89,7 @@ export const startCluster = async (options: {
     exits,
     complaints,
     askRedis: async (ask) => {
-      const redis = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null });
+      const redis = new Redis(stack.redis.url, { maxRetriesPerRequest: null });
       try {
         return await ask(redis);
       } finally {

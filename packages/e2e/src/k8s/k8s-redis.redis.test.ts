@@ -27,13 +27,14 @@ async function startAsInPod(overlay: Overlay) {
     await writeFile(join(dir, basename(path)), local);
   }
   const [shell = '', ...options] = container.command;
-  const program = await findBinary(REDIS);
-  const args = container.args.map((text) => text.replace('/etc/redis', dir).replace('redis-server', program));
+  await writeFile(join(dir, 'redis-server'), `#!/bin/sh\nexec ${await findBinary(REDIS)} "$@"\n`, {
+    mode: 0o755,
+  });
   const process = stack.use(
     await ManagedProcess.start({
       command: shell,
-      args: [...options, ...args],
-      env: environmentOf(cluster, pod, container),
+      args: options.map((text) => text.replace('/etc/redis', dir)),
+      env: { ...environmentOf(cluster, pod, container), PATH: `${dir}:/usr/bin:/bin` },
     }),
   );
   await process.waitForLine((line) => line.includes('Ready to accept connections'));
@@ -41,9 +42,10 @@ async function startAsInPod(overlay: Overlay) {
   return {
     process,
     limitBytes: bytes(container.resources.limits?.memory ?? ''),
-    connect: (password?: string) => {
+    connect: (username?: string) => {
       const retryStrategy = () => null;
-      const client = new Redis({ port, lazyConnect: true, retryStrategy, ...(password && { password }) });
+      const login = username && { username, password: SAMPLE_SECRETS[`redis-${username}-password`] ?? '' };
+      const client = new Redis({ port, lazyConnect: true, retryStrategy, ...login });
       // Without a password the greeting already fails; the commands say so too.
       client.on('error', () => undefined);
       owned.defer(() => client.disconnect());
@@ -54,12 +56,14 @@ async function startAsInPod(overlay: Overlay) {
 }
 
 test.each(OVERLAYS)(
-  "the overlay %s's Redis keeps its file, asks for the password and obeys SIGTERM",
+  "the overlay %s's Redis keeps its file, knows its users and nobody else, and obeys SIGTERM",
   async (overlay) => {
     await using redis = await startAsInPod(overlay);
     await expect(redis.connect().set('key', 'value')).rejects.toThrow(/NOAUTH/);
 
-    const client = redis.connect(SAMPLE_SECRETS['redis-password']);
+    await redis.connect('gateway').set('{fanfare:test}', 'value');
+    await expect(redis.connect('api').set('{fanfare:nodes}:x', 'value')).rejects.toThrow(/NOPERM/);
+    const client = redis.connect('operator');
     const [, maxmemory] = await client.config('GET', 'maxmemory');
     const [, appendonly] = await client.config('GET', 'appendonly');
     expect(appendonly).toBe('yes');

@@ -3,7 +3,13 @@ import { mountedFiles, volumeFiles } from '../files.ts';
 
 /** The one Secret, which no manifest holds, and its keys; k8s/README.md has the line that makes it. */
 export const SECRETS: Readonly<Record<string, readonly string[]>> = {
-  'fanfare-secrets': ['token-secret', 'api-keys', 'redis-password'],
+  'fanfare-secrets': [
+    'token-secret',
+    'api-keys',
+    'redis-gateway-password',
+    'redis-api-password',
+    'redis-operator-password',
+  ],
 };
 
 /** References to ConfigMaps, Secrets, their keys and volumes that lead nowhere. */

@@ -23,7 +23,9 @@ const APPS: Readonly<Record<string, App>> = {
 export const SAMPLE_SECRETS: Readonly<Record<string, string>> = {
   'token-secret': '0123456789abcdef0123456789abcdef',
   'api-keys': 'backend:0123456789abcdef',
-  'redis-password': '89abcdef01234567',
+  'redis-gateway-password': '89abcdef01234567',
+  'redis-api-password': '9abcdef012345678',
+  'redis-operator-password': 'abcdef0123456789',
 };
 
 /** Environments that our processes would refuse or warn about, and ports or deadlines that do not fit them. */
