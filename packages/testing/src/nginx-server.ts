@@ -24,6 +24,11 @@ export class NginxServer implements AsyncDisposable {
     this.#process = process;
   }
 
+  /** nginx's prefix, which holds its configuration and what it writes. */
+  get dir(): string {
+    return this.#options.dir;
+  }
+
   get process(): ManagedProcess {
     return this.#process;
   }
