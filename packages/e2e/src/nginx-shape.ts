@@ -39,7 +39,11 @@ export interface RunningShape extends AsyncDisposable {
 /** Any sid that belongs to a session of `node`. */
 export const sidOf = (node: string): string => `AbCdEfGhIjKlMnOpQr-__${node}`;
 
-export async function startShape(shape: Shape): Promise<RunningShape> {
+/** Starts a shape; `handshakes` stands for the limit of new sessions of an address that is shipped. */
+export async function startShape(
+  shape: Shape,
+  handshakes?: { perSecond: number; burst: number },
+): Promise<RunningShape> {
   await using stack = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'fanfare-nginx-'));
   stack.defer(() => rm(dir, { recursive: true, force: true }));
@@ -68,7 +72,15 @@ export async function startShape(shape: Shape): Promise<RunningShape> {
     const gateways = nodes.map((node) => ({ id: node.name, port: node.port }));
     await writeNginxConfig({ dir, host: '127.0.0.1', port, gateways, apiPort: api.port });
   } else {
-    await writeShippedConfig({ shape, dir, port, gatewayPort, apiPort: api.port, dnsPort: dns.port });
+    await writeShippedConfig({
+      shape,
+      dir,
+      port,
+      gatewayPort,
+      apiPort: api.port,
+      dnsPort: dns.port,
+      handshakes,
+    });
   }
   const nginx = stack.use(await NginxServer.start({ dir }));
   const owned = stack.move();
@@ -131,11 +143,12 @@ interface ShippedConfig {
   gatewayPort: number;
   apiPort: number;
   dnsPort: number;
+  handshakes?: { perSecond: number; burst: number } | undefined;
 }
 
 /** The include set of the repository with this machine's ports, paths and DNS, and a shorter DNS memory. */
 async function writeShippedConfig(options: ShippedConfig): Promise<void> {
-  const { shape, dir, port, gatewayPort, apiPort, dnsPort } = options;
+  const { shape, dir, port, gatewayPort, apiPort, dnsPort, handshakes } = options;
   const includes = join(dir, 'fanfare');
   await mkdir(join(dir, 'logs'));
   await cp(join(ROOT, 'nginx.conf'), join(dir, 'nginx.conf'));
@@ -152,6 +165,12 @@ async function writeShippedConfig(options: ShippedConfig): Promise<void> {
       .replaceAll(':3100;', `:${apiPort};`)
       .replaceAll('/tmp/', `${dir}/`)
       .replace('/dev/stdout', 'logs/access.log');
-    await writeFile(path, local);
+    const limited =
+      handshakes === undefined
+        ? local
+        : local
+            .replace(/rate=\d+r/, `rate=${handshakes.perSecond}r`)
+            .replace(/burst=\d+/, `burst=${handshakes.burst}`);
+    await writeFile(path, limited);
   }
 }

@@ -327,3 +327,21 @@ const firstMessage = async (url: string): Promise<string> => {
   socket.close();
   return String(event.data);
 };
+
+describe.each(RESOLVED_SHAPES)('a flood of new sessions from one address, in the %s shape', (name) => {
+  test('is answered 429, and sessions that there are go on', async () => {
+    await using shape = await startShape(name, { perSecond: 1, burst: 20 });
+    const flood = await Promise.all(Array.from({ length: 200 }, () => ask(shape, NEW_SESSION)));
+    const passed = flood.filter(({ status }) => status === 200);
+    expect(passed.length).toBeGreaterThanOrEqual(21);
+    // One more for each second that it took.
+    expect(passed.length).toBeLessThan(30);
+    expect(flood.filter(({ status }) => status === 429)).toHaveLength(200 - passed.length);
+    for (const node of namesOf(shape)) {
+      const polls = Array.from({ length: 30 }, () => ask(shape, pollOf(sidOf(node))));
+      expect((await Promise.all(polls)).every(({ status, body }) => status === 200 && body === node)).toBe(
+        true,
+      );
+    }
+  });
+});

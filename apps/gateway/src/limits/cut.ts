@@ -3,11 +3,11 @@ import type { GatewaySocket } from '../socket/server.ts';
 export type Connection = GatewaySocket['conn'];
 
 /** Time for the last words to a client that is cut off, in ms. */
-const LAST_WORDS_MS = 1000;
+const LAST_WORDS_MS = 250;
 
 /**
  * Ends a connection whose client may go on sending: nothing more is read of it, what was written goes out, and it is gone
- * a second later whatever the client does. One that polls is gone at once, with a poll that waits for its answer.
+ * a quarter of a second later whatever the client does. One that polls is gone at once, with a poll that waits for its answer.
  */
 export const cut = (connection: Connection): void => {
   if (connection.transport.name === 'polling') {

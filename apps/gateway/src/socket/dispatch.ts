@@ -48,7 +48,7 @@ export function createDispatch(deps: {
   };
   const _onpacket: TakePacket = function takeChecked(packet) {
     // What a client that was cut off had sent before is still coming.
-    if (!this.connected) return;
+    if (!this.connected || this.conn.readyState !== 'open') return;
     try {
       if (packet.type === EVENT || packet.type === ACK) checkPacket(this, packet);
     } catch (thrown) {
