@@ -1,4 +1,3 @@
-import { setImmediate as immediate } from 'node:timers/promises';
 import type { BusObserver } from './adapter/bus-observer.ts';
 import type { RedisLink } from './redis.ts';
 
@@ -6,6 +5,9 @@ type Listener = (message: Buffer) => void;
 
 /** Most channels in one SUBSCRIBE. */
 const BATCH = 1000;
+
+/** Least time between two commands that nobody waits for, in ms: each costs more than the channels in it. */
+const GATHER_MS = 5;
 
 /**
  * The messages of a process: exact channels, each with one listener. Subscriptions of a tick go out together, and
@@ -19,7 +21,8 @@ export class Bus implements AsyncDisposable {
   readonly #standing = new Set<string>();
   #adding = new Set<string>();
   #removing = new Set<string>();
-  #flush: Promise<void> | undefined;
+  #flush: Flush | undefined;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   readonly #interrupted = new Set<() => void>();
   readonly #restored = new Set<() => void>();
 
@@ -53,12 +56,13 @@ export class Bus implements AsyncDisposable {
   }
 
   /** Resolves once the subscription stands, or at once while Redis is away: it is then made on the way back. */
-  listen(channel: string, listener: Listener): Promise<void> {
-    this.#listeners.set(channel, listener);
-    this.#removing.delete(channel);
-    if (this.#standing.has(channel) || !this.isListening) return Promise.resolve();
-    this.#adding.add(channel);
-    return this.#schedule();
+  async listen(channel: string, listener: Listener): Promise<void> {
+    if (this.#wish(channel, listener)) await this.#schedule().hurried();
+  }
+
+  /** As `listen`, where nobody waits: at once in quiet times, within milliseconds while many are wished for. */
+  listenSoon(channel: string, listener: Listener): void {
+    if (this.#wish(channel, listener)) this.#schedule();
   }
 
   unlisten(channel: string): void {
@@ -66,12 +70,12 @@ export class Bus implements AsyncDisposable {
     this.#adding.delete(channel);
     if (!this.isListening) return;
     this.#removing.add(channel);
-    void this.#schedule();
+    this.#schedule();
   }
 
   /** Resolves once what was asked for so far stands. */
   async settled(): Promise<void> {
-    await this.#schedule();
+    await this.#schedule().hurried();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,16 +100,28 @@ export class Bus implements AsyncDisposable {
   readonly #restore = (): void => {
     this.#adding = new Set(this.#listeners.keys());
     this.#removing.clear();
-    void this.#schedule().then(() => {
-      if (!this.isListening) return;
-      for (const tell of this.#restored) tell();
-    });
+    void this.#schedule()
+      .hurried()
+      .then(() => {
+        if (!this.isListening) return;
+        for (const tell of this.#restored) tell();
+      });
   };
 
-  /** One flush per turn of the event loop. */
-  #schedule(): Promise<void> {
-    this.#flush ??= immediate().then(() => {
+  /** Whether a command is needed for it. */
+  #wish(channel: string, listener: Listener): boolean {
+    this.#listeners.set(channel, listener);
+    this.#removing.delete(channel);
+    if (this.#standing.has(channel) || !this.isListening) return false;
+    this.#adding.add(channel);
+    return true;
+  }
+
+  /** The next commands: at the end of this turn of the event loop when they are hurried, or the last ones are long ago. */
+  #schedule(): Flush {
+    this.#flush ??= createFlush(this.#flushedAt + GATHER_MS - performance.now(), () => {
       this.#flush = undefined;
+      this.#flushedAt = performance.now();
       return this.#apply();
     });
     return this.#flush;
@@ -140,3 +156,26 @@ export class Bus implements AsyncDisposable {
     await Promise.allSettled(commands);
   }
 }
+
+interface Flush {
+  /** Resolves once it is done, which it is without further wait. */
+  hurried(): Promise<void>;
+}
+
+const createFlush = (waitMs: number, run: () => Promise<void>): Flush => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = promise.then(run);
+  let timer: NodeJS.Timeout | undefined;
+  if (waitMs > 0) timer = setTimeout(resolve, waitMs);
+  else setImmediate(resolve);
+  return {
+    hurried: () => {
+      if (timer !== undefined) {
+        clearTimeout(timer);
+        timer = undefined;
+        setImmediate(resolve);
+      }
+      return done;
+    },
+  };
+};

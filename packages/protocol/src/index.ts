@@ -45,6 +45,7 @@ export {
   isInbox,
   isProtocolEvent,
   isRoomName,
+  isUserRoom,
   namespaceName,
   nodeId,
   roomName,

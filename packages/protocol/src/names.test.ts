@@ -4,11 +4,13 @@ import { LIMITS } from './limits.ts';
 import {
   eventName,
   isProtocolEvent,
+  isUserRoom,
   namespaceName,
   nodeId,
   roomName,
   sharedRoomName,
   userName,
+  userRoom,
 } from './names.ts';
 
 const accepts = (schema: { safeParse: (value: unknown) => { success: boolean } }, value: unknown): boolean =>
@@ -144,4 +146,16 @@ it.each([
   [7, false],
 ])('a user may be called %j: %s', (name, isGood) => {
   expect(accepts(userName, name)).toBe(isGood);
+});
+
+it.each([
+  ['alice', '~YWxpY2U'],
+  ['a?>', '~YT8-'],
+  ['???', '~Pz8_'],
+  ['ü🤗', '~w7zwn6SX'],
+])('the sockets of %j share the room %s, which is the base64url of the name in UTF-8', (sub, room) => {
+  expect(userRoom(sub)).toBe(room);
+  expect(Buffer.from(room.slice(1), 'base64url').toString()).toBe(sub);
+  expect(isUserRoom(room)).toBe(true);
+  expect(accepts(roomName, room)).toBe(false);
 });

@@ -95,7 +95,13 @@ export const nodeId = z
  * character, hence base64url.
  */
 export const userRoom = (sub: string): string => {
-  const bytes = new TextEncoder().encode(sub);
-  const base64 = btoa(String.fromCharCode(...bytes));
-  return `~${base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`;
+  const bytes = ASCII.test(sub) ? sub : String.fromCharCode(...new TextEncoder().encode(sub));
+  return `${USER_ROOM}${btoa(bytes).replace(/[+/=]/g, (sign) => BASE64URL[sign] ?? '')}`;
 };
+
+const ASCII = /^[\x20-\x7e]*$/;
+const BASE64URL: Readonly<Record<string, string>> = { '+': '-', '/': '_' };
+const USER_ROOM = '~';
+
+/** Whether a room is the internal one of a user's sockets. */
+export const isUserRoom = (name: string): boolean => name.startsWith(USER_ROOM);

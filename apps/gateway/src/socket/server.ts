@@ -58,6 +58,7 @@ export function createSocketServer(
   io.engine.on('connection', (connection: { request: IncomingMessage }) => {
     Object.assign(connection, { remoteAddress: addressOf(connection.request) });
   });
+  io.engine.on('initial_headers', writeOpeningAtOnce);
   // A listener for each packet would keep fanout from collecting them, and fanout counts by itself.
   if (!config.fanout) {
     const countSent = ({ type }: { type: string }) => {
@@ -111,6 +112,13 @@ const admission = (
     events.refusedConnection({ code: error.code, reason: error.message });
     decide(`${error.code}: ${error.message}`, false);
   };
+};
+
+/** The answer to a WebSocket upgrade and the session's first packet go out with one system call instead of two. */
+const writeOpeningAtOnce = (_: unknown, { headers, socket }: IncomingMessage): void => {
+  if (headers.upgrade === undefined) return;
+  socket.cork();
+  setImmediate(() => socket.uncork());
 };
 
 /** 15 random bytes, which are 20 characters of base64url; fetched for many ids at once, as a call for each costs 9 µs. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { AppError, isRoomName } from '@fanfare/protocol';
+import { AppError, isRoomName, isUserRoom } from '@fanfare/protocol';
 import { encode } from 'notepack.io';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
@@ -226,9 +226,9 @@ export class RoomAdapter extends Adapter {
   #enter(room: string): Interest {
     const known = this.#interests.get(room);
     if (known !== undefined) return known;
-    const { log, socketRooms = true } = this.#options;
+    if (this.sids.has(room) || isUserRoom(room)) return this.#enterOwn(room);
+    const { log } = this.#options;
     const place = { namespace: this.#namespace.name, room };
-    const isSocketRoom = this.sids.has(room);
     const feed =
       log === undefined || !this.#hasLog(room)
         ? undefined
@@ -242,12 +242,20 @@ export class RoomAdapter extends Adapter {
           });
     const interest: Interest = { pending: undefined, joins: 0, feed };
     this.#interests.set(room, interest);
-    if (isSocketRoom && !socketRooms) return interest;
     interest.pending = this.#listen(room, feed).then(() => {
       interest.pending = undefined;
       if (feed === undefined && this.#interests.get(room) === interest) this.#interests.set(room, STANDING);
     });
     return interest;
+  }
+
+  /** The rooms that every connection brings, a socket's and its user's: nobody waits for them. */
+  #enterOwn(room: string): Interest {
+    this.#interests.set(room, STANDING);
+    const { bus, socketRooms = true } = this.#options;
+    if (socketRooms || !this.sids.has(room))
+      bus.listenSoon(keys.roomChannel(this.#namespace.name, room), this.#receive);
+    return STANDING;
   }
 
   /** A position read before the subscription stands, or a member told of before there is one, would miss events. */

@@ -1,0 +1,51 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { eventually, RedisServer } from '@fanfare/testing';
+import { Redis } from 'ioredis';
+import { expect, it } from 'vitest';
+import { Bus } from './bus.ts';
+import { connectRedis } from './redis.ts';
+import { redisUrl } from './redis-url.ts';
+
+const NOBODY = () => undefined;
+
+const startBus = async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(await RedisServer.start());
+  const link = stack.use(connectRedis({ target: redisUrl.parse(server.url), name: 'bus', onChange: NOBODY }));
+  const bus = stack.use(
+    new Bus(link, { invalidMessage: NOBODY, publishDropped: NOBODY, roomReset: NOBODY, partialAnswer: NOBODY }),
+  );
+  const redis = stack.adopt(new Redis(server.url), (client) => client.disconnect());
+  await eventually(() => expect(bus.isListening).toBe(true));
+  const owned = stack.move();
+  return {
+    bus,
+    commands: async () =>
+      Number(/cmdstat_subscribe:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0),
+    standing: async (channels: readonly string[]) => {
+      const replies = await redis.pubsub('NUMSUB', ...channels);
+      return replies.filter((reply) => reply === 1).length;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+};
+
+it('subscriptions that nobody waits for stand soon, and many of them in few commands', async () => {
+  await using cluster = await startBus();
+  const channels = Array.from({ length: 500 }, (_, i) => `room-${i}`);
+  for (const channel of channels) {
+    cluster.bus.listenSoon(channel, NOBODY);
+    await turn();
+  }
+  await eventually(async () => expect(await cluster.standing(channels)).toBe(500));
+  expect(await cluster.commands()).toBeLessThan(100);
+});
+
+it('a subscription that somebody waits for takes along those that nobody waits for', async () => {
+  await using cluster = await startBus();
+  await cluster.bus.listen('first', NOBODY);
+  cluster.bus.listenSoon('second', NOBODY);
+  await cluster.bus.listen('third', NOBODY);
+  expect(await cluster.standing(['first', 'second', 'third'])).toBe(3);
+  expect(await cluster.commands()).toBe(2);
+});
