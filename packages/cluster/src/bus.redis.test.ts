@@ -13,7 +13,12 @@ const startBus = async () => {
   const server = stack.use(await RedisServer.start());
   const link = stack.use(connectRedis({ target: redisUrl.parse(server.url), name: 'bus', onChange: NOBODY }));
   const bus = stack.use(
-    new Bus(link, { invalidMessage: NOBODY, publishDropped: NOBODY, roomReset: NOBODY, partialAnswer: NOBODY }),
+    new Bus(link, {
+      invalidMessage: NOBODY,
+      publishDropped: NOBODY,
+      roomReset: NOBODY,
+      partialAnswer: NOBODY,
+    }),
   );
   const redis = stack.adopt(new Redis(server.url), (client) => client.disconnect());
   await eventually(() => expect(bus.isListening).toBe(true));
