@@ -35,6 +35,7 @@ BEGIN
     CONSTRAINT outbox_namespace_looks_like_slash_chat CHECK (namespace ~ '^/[a-z0-9-]{0,63}$'),
     CONSTRAINT outbox_room_looks_like_project_42
       CHECK (room ~ '^[a-z][a-z0-9-]*(:[A-Za-z0-9_-]{1,64}){1,3}$' AND length(room) <= 200),
+    CONSTRAINT outbox_room_is_not_an_inbox CHECK (room NOT LIKE 'inbox:%'),
     CONSTRAINT outbox_recipient_has_1_to_256_characters CHECK (length(recipient) BETWEEN 1 AND 256),
     CONSTRAINT outbox_event_looks_like_task_created CHECK (event ~ '^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$'),
     CONSTRAINT outbox_event_is_not_one_of_the_protocol CHECK (event NOT IN (

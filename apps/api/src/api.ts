@@ -27,6 +27,8 @@ import { createDrainingServer } from './http/server.ts';
 import { watchKeyFile } from './keys/key-file.ts';
 import { createKeyRing } from './keys/key-ring.ts';
 import { createPages } from './openapi/pages.ts';
+import { createOutboxEvents } from './outbox/events.ts';
+import { createOutboxRelay } from './outbox/relay.ts';
 import { createRoutes } from './routes.ts';
 
 /** Longest wait for requests under way; a publish takes a second at most, so the rest are stuck senders. */
@@ -74,6 +76,19 @@ export async function createApi(config: ApiConfig): Promise<Api> {
     );
   }
 
+  const { outbox } = config;
+  const relay =
+    outbox &&
+    stack.use(
+      createOutboxRelay({
+        ...outbox,
+        url: outbox.url.reveal(),
+        namespaces,
+        publisher,
+        events: createOutboxEvents(log, registry),
+      }),
+    );
+
   const app = createHttpApp({
     routes: createRoutes({
       publisher,
@@ -90,6 +105,7 @@ export async function createApi(config: ApiConfig): Promise<Api> {
   const notReady = () => [
     ...(draining ? ['draining'] : []),
     ...(probe && !probe.healthy ? ['redis: publish and subscribe do not both work'] : []),
+    ...(relay?.problem === undefined ? [] : [`outbox: ${relay.problem}`]),
   ];
   const ops = isWorker
     ? undefined
@@ -101,6 +117,7 @@ export async function createApi(config: ApiConfig): Promise<Api> {
     ports,
     listen: async () => {
       ports.http = await listenOn(server.http, { ...config.http, setting: 'FANFARE_PORT' });
+      relay?.start();
       ports.ops = (await ops?.listen()) ?? 0;
       if (isWorker) {
         AggregatorRegistry.setRegistries(registry);
@@ -113,7 +130,7 @@ export async function createApi(config: ApiConfig): Promise<Api> {
     drain: async () => {
       draining = true;
       log.info('draining');
-      await server.drain(Math.min(DRAIN_MS, config.shutdownMs / 2));
+      await Promise.all([server.drain(Math.min(DRAIN_MS, config.shutdownMs / 2)), relay?.stop()]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -1,9 +1,14 @@
 import cluster from 'node:cluster';
 import { DEFAULT_RETENTION, redisCaFile, redisUrl, retentionRules } from '@fanfare/cluster';
 import { namespaceName } from '@fanfare/protocol';
-import { commaList, type Env, LOG_LEVELS, parseEnv, wholeNumber } from '@fanfare/runtime';
+import { commaList, type Env, LOG_LEVELS, parseEnv, Secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
 import { apiKeys } from './keys/key-list.ts';
+
+const databaseUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, 'expected postgres://user:password@host:port/database')
+  .transform((text) => new Secret(text));
 
 /** Every setting of an api process, as it stands in the environment. */
 export const apiSettings = z.object({
@@ -43,6 +48,22 @@ export const apiSettings = z.object({
     .pipe(z.array(namespaceName).min(1))
     .default(['/'])
     .describe('Namespaces, separated by commas; the same as those of the gateways'),
+  FANFARE_OUTBOX_DATABASE_URL: databaseUrl.optional().meta({
+    description:
+      'The PostgreSQL whose outbox is told, past any pooler: docs/outbox.md. Default: there is none',
+    secret: true,
+  }),
+  FANFARE_OUTBOX_POLL_MS: wholeNumber(10, 60_000)
+    .default(1000)
+    .describe('How often the outbox is looked at when the database says nothing, in ms'),
+  FANFARE_OUTBOX_TRIES: wholeNumber(1, 1000)
+    .default(20)
+    .describe(
+      'How often an event of the outbox that the cluster refuses is tried, 2 s apart at most, before it is given up; an outage of Redis does not count',
+    ),
+  FANFARE_OUTBOX_KEEP_MS: wholeNumber(0, 2_592_000_000)
+    .default(3_600_000)
+    .describe('How long an event stays in the outbox once it is told, in ms'),
   FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
     .default(20_000)
     .describe('Longest time between SIGTERM and the end of the process, in ms'),
@@ -74,6 +95,12 @@ export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
     apiKeysFile: env.FANFARE_API_KEYS_FILE || undefined,
     apiKeyPerSecond: settings.FANFARE_API_KEY_PER_SECOND,
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
+    outbox: settings.FANFARE_OUTBOX_DATABASE_URL && {
+      url: settings.FANFARE_OUTBOX_DATABASE_URL,
+      pollMs: settings.FANFARE_OUTBOX_POLL_MS,
+      tries: settings.FANFARE_OUTBOX_TRIES,
+      keepMs: settings.FANFARE_OUTBOX_KEEP_MS,
+    },
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,
     warnings,

@@ -10,7 +10,7 @@ import {
 import { Emitter } from '@socket.io/redis-emitter';
 import { Server } from 'socket.io';
 import { z } from 'zod';
-import type { AppendResult } from './event-log/appending.ts';
+import type { AppendResult, Sequence } from './event-log/appending.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { toldRoom } from './inbox.ts';
 import { SOCKET_IO_PREFIX } from './keys.ts';
@@ -32,6 +32,8 @@ export interface Publication {
   publisher: string;
   /** Not logged, may be lost. */
   ephemeral: boolean;
+  /** Of a logged event: its place among those of a publisher that numbers them. */
+  sequence?: Sequence | undefined;
 }
 
 /** What became of a publication in one room; an ephemeral event has no offset. */
@@ -76,13 +78,14 @@ const perRoom = ({ rooms, except, id, event, data }: Publication) => {
 };
 
 /** One for each room, all under one id. */
-const appendsOf = ({ rooms, namespace, event, data, except, publisher, ...given }: Publication) => {
+const appendsOf = ({ rooms, namespace, event, data, except, publisher, sequence, ...given }: Publication) => {
   const id = given.id ?? randomUUID();
   const remember = given.id !== undefined;
   return rooms.map((room) => ({
     event: { namespace, room, event, data, id, rooms, except },
     publisher,
     remember,
+    sequence,
   }));
 };
 

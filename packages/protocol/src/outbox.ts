@@ -1,8 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
-import { eventName, namespaceName, roomName } from './names.ts';
-
-const user = z.string().min(1).max(LIMITS.userLength);
+import { eventName, namespaceName, sharedRoomName, userName } from './names.ts';
 
 const common = {
   event: eventName,
@@ -12,11 +10,11 @@ const common = {
 };
 
 const toRoom = z.strictObject({
-  room: roomName,
+  room: sharedRoomName,
   ...common,
-  except: z.array(user).max(LIMITS.roomsPerRequest).optional(),
+  except: z.array(z.string().min(1).max(LIMITS.userLength)).max(LIMITS.roomsPerRequest).optional(),
 });
-const toUser = z.strictObject({ user, ...common });
+const toUser = z.strictObject({ user: userName, ...common });
 
 /** An event of the outbox: for the members of a room, or for one user's inbox. It is always logged. */
 export const outboxEvent = { toRoom, toUser } as const;

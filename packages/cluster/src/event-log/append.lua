@@ -1,13 +1,14 @@
 -- Appends events to a room's log and tells the room's channel of each; one whose id is known is only looked up.
 -- KEYS[1] head  KEYS[2] log (stream)  KEYS[3…] ids (string: epoch and offset), one an event
 -- ARGV[1] PUBLISH or SPUBLISH  ARGV[2] epoch for a new room  ARGV[3] most events kept  ARGV[4] most bytes kept
--- ARGV[5] longest age in ms  ARGV[6] life of an idle head in ms  ARGV[7] what stands between epoch and offset, then four
--- for each event: the message before its epoch and after its offset, its id, and how long that is remembered in ms, 0 when
--- it cannot come again
--- Returns epoch, offset, and 1 when the id was known, for each event. Atomic: an event is in the log before anyone hears
+-- ARGV[5] longest age in ms  ARGV[6] life of an idle head in ms  ARGV[7] what stands between epoch and offset
+-- ARGV[8] field of the head for the last number of the events' sequence, '' when they have none, then four for each event:
+-- the message before its epoch and after its offset, its id, and how long that is remembered in ms, 0 when it cannot come
+-- again; of events in a sequence a fifth, its number: one up to the last is known for ever
+-- Returns epoch, offset, and 1 when the id or the number was known, for each event. Atomic: an event is in the log before anyone hears
 -- of it, offsets have no hole, the order in the log is the order on the channel, and one id is appended once.
 --
--- The head is a hash: epoch, offset, total (bytes ever appended), start (of these, what came before the oldest entry, or
+-- The head is a hash: the last number of each sequence, epoch, offset, total (bytes ever appended), start (of these, what came before the oldest entry, or
 -- less), oldest (its time, or earlier) and until (when the log expires). An entry has its total too, so the size of the
 -- log is known without looking at what XADD trims.
 local most, mostBytes, age = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -54,12 +55,18 @@ local function trim()
   end
 end
 
+local stride = ARGV[8] == '' and 4 or 5
+local lastNumber = stride == 5 and (tonumber(redis.call('HGET', KEYS[1], ARGV[8])) or 0)
+
 local found = {}
 for i = 3, #KEYS do
-  local at = 8 + (i - 3) * 4
+  local at = 9 + (i - 3) * stride
+  local number = lastNumber and tonumber(ARGV[at + 4])
   local remember = ARGV[at + 3]
   local known = remember ~= '0' and redis.call('GET', KEYS[i])
-  if known then
+  if number and number <= lastNumber then
+    found[#found + 1], found[#found + 2], found[#found + 3] = epoch, offset, 1
+  elseif known then
     local firstEpoch, firstOffset = string.match(known, '^(%S+) (%d+)$')
     found[#found + 1], found[#found + 2], found[#found + 3] = firstEpoch, tonumber(firstOffset), 1
   else
@@ -74,6 +81,7 @@ for i = 3, #KEYS do
     redis.call(ARGV[1], channel, message)
     found[#found + 1], found[#found + 2], found[#found + 3] = epoch, offset, 0
   end
+  lastNumber = number and math.max(number, lastNumber)
 end
 if offset > before then
   local ends = tonumber(head[6])
@@ -86,5 +94,8 @@ if offset > before then
   redis.call(
     'HSET', KEYS[1], 'epoch', epoch, 'offset', offset, 'total', total, 'start', start, 'oldest', oldest, 'until', ends
   )
+end
+if lastNumber and (head[1] or offset > before) then
+  redis.call('HSET', KEYS[1], ARGV[8], string.format('%.0f', lastNumber))
 end
 return found

@@ -3,6 +3,15 @@ import { keys } from '../keys.ts';
 import type { Position } from './event-log.ts';
 import { type NewEvent, splitMessage } from './wire.ts';
 
+/**
+ * Where an event stands in a sequence that its publisher numbers, upwards in each room: one whose number is not above
+ * the last of its sequence in the room is a duplicate, however late it comes.
+ */
+export interface Sequence {
+  name: string;
+  number: number;
+}
+
 /** An event on its way into the log. */
 export interface Append {
   event: NewEvent;
@@ -10,6 +19,7 @@ export interface Append {
   publisher: string;
   /** How long the id is remembered, in ms; 0 when it is not one that a publisher can repeat. */
   rememberMs: number;
+  sequence?: Sequence | undefined;
 }
 
 export type Appended = Position & { duplicate: boolean };
@@ -24,6 +34,8 @@ const CALL_BYTES = 256 * 1024;
 export interface AppendCall {
   places: number[];
   ids: string[];
+  /** The field of the head that has the last number of their sequence; empty when they have none. */
+  sequence: string;
   args: (string | number | Buffer)[];
   bytes: number;
 }
@@ -52,18 +64,28 @@ export const byRoom = (appends: readonly Append[]): RoomAppends[] => {
   return [...rooms.values()];
 };
 
+const fieldOf = ({ sequence }: Append): string => (sequence === undefined ? '' : `last:${sequence.name}`);
+
+const numberOf = ({ sequence }: Append): number[] => (sequence === undefined ? [] : [sequence.number]);
+
 const addTo = (calls: AppendCall[], append: Append, place: number): void => {
   const parts = splitMessage(append.event);
   const bytes = parts[0].length + parts[1].length;
   let call = calls.at(-1);
-  if (call === undefined || call.places.length === CALL_EVENTS || call.bytes + bytes > CALL_BYTES) {
-    call = { places: [], ids: [], args: [], bytes: 0 };
+  const sequence = fieldOf(append);
+  if (
+    call === undefined ||
+    call.places.length === CALL_EVENTS ||
+    call.bytes + bytes > CALL_BYTES ||
+    call.sequence !== sequence
+  ) {
+    call = { places: [], ids: [], sequence, args: [], bytes: 0 };
     calls.push(call);
   }
   const { event, publisher, rememberMs } = append;
   call.places.push(place);
   call.ids.push(keys.eventId(event, publisher, event.id));
-  call.args.push(...parts, event.id, rememberMs);
+  call.args.push(...parts, event.id, rememberMs, ...numberOf(append));
   call.bytes += bytes;
 };
 
@@ -73,7 +95,8 @@ export const callOf = (append: Append): AppendCall => {
   return {
     places: [0],
     ids: [keys.eventId(event, publisher, event.id)],
-    args: [...splitMessage(event), event.id, rememberMs],
+    sequence: fieldOf(append),
+    args: [...splitMessage(event), event.id, rememberMs, ...numberOf(append)],
     bytes: 0,
   };
 };

@@ -13,6 +13,7 @@ import {
   callOf,
   type RoomAppends,
   readReply,
+  type Sequence,
 } from './appending.ts';
 import { listRooms, type RoomPosition } from './rooms.ts';
 import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, OFFSET_MARK, readEntry } from './wire.ts';
@@ -32,6 +33,12 @@ export interface RetentionRule extends Retention {
 export interface Position {
   epoch: string;
   offset: number;
+}
+
+interface AppendOptions {
+  publisher: string;
+  remember: boolean;
+  sequence?: Sequence | undefined;
 }
 
 /** A page of a room's log with the head at the moment of reading. */
@@ -91,7 +98,7 @@ export class EventLog {
    * Appends an event and tells the room, in one step. `remember` says that the publisher may repeat the id: the same id
    * of the same publisher is appended once and answered with its first position.
    */
-  async append(event: NewEvent, options: { publisher: string; remember: boolean }): Promise<Appended> {
+  async append(event: NewEvent, options: AppendOptions): Promise<Appended> {
     const [appended] = await this.#append(event, callOf(this.#appendOf(event, options)));
     if (appended === undefined) throw new AppError('internal');
     return appended;
@@ -101,18 +108,16 @@ export class EventLog {
    * Appends events of one room or of many, at the cost of one call a room, and resolves with a result for each. The
    * events of a room are appended in order: after one that could not be, no later one is.
    */
-  async appendMany(
-    events: readonly { event: NewEvent; publisher: string; remember: boolean }[],
-  ): Promise<AppendResult[]> {
+  async appendMany(events: readonly ({ event: NewEvent } & AppendOptions)[]): Promise<AppendResult[]> {
     const results: AppendResult[] = [];
     const appends = events.map(({ event, ...options }) => this.#appendOf(event, options));
     await Promise.all(byRoom(appends).map((room) => this.#appendTo(room, results)));
     return results;
   }
 
-  #appendOf(event: NewEvent, { publisher, remember }: { publisher: string; remember: boolean }): Append {
+  #appendOf(event: NewEvent, { publisher, remember, sequence }: AppendOptions): Append {
     const otherwiseMs = this.#isSharded ? RESEND_LIFE_MS : 0;
-    return { event, publisher, rememberMs: remember ? ID_LIFE_MS : otherwiseMs };
+    return { event, publisher, rememberMs: remember ? ID_LIFE_MS : otherwiseMs, sequence };
   }
 
   async #appendTo({ room, calls }: RoomAppends, results: AppendResult[]): Promise<void> {
@@ -143,6 +148,7 @@ export class EventLog {
       rule.ageMs,
       HEAD_LIFE_MS,
       OFFSET_MARK,
+      call.sequence,
       ...call.args,
     ]);
     return readReply(reply);

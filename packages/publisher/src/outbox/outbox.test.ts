@@ -108,6 +108,7 @@ describe('the outbox in SQL', () => {
 
   it.each([
     ["'lobby', 'task:created', '1'", 'outbox_room_looks_like_project_42'],
+    ["'inbox:me', 'task:created', '1'", 'outbox_room_is_not_an_inbox'],
     ["'project:1', 'task created', '1'", 'outbox_event_looks_like_task_created'],
     ["'project:1', 'room:reset', '1'", 'outbox_event_is_not_one_of_the_protocol'],
     ["'project:1', 'task:created', to_jsonb(repeat('x', 65536))", 'outbox_data_has_at_most_64_kb'],

@@ -9,6 +9,7 @@ export const SECRETS: Readonly<Record<string, readonly string[]>> = {
     'redis-gateway-password',
     'redis-api-password',
     'redis-operator-password',
+    'outbox-database-url',
   ],
 };
 

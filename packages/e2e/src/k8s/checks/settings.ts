@@ -26,6 +26,7 @@ export const SAMPLE_SECRETS: Readonly<Record<string, string>> = {
   'redis-gateway-password': '89abcdef01234567',
   'redis-api-password': '9abcdef012345678',
   'redis-operator-password': 'abcdef0123456789',
+  'outbox-database-url': 'postgres://user:password@host/database',
 };
 
 /** Environments that our processes would refuse or warn about, and ports or deadlines that do not fit them. */
