@@ -13,7 +13,7 @@ const body = JSON.stringify({ room: 'project:42', event: 'task:created', data: {
 const listening = z.object({ msg: z.literal('listening'), port: z.int(), opsPort: z.int() });
 
 /** The real program. */
-const startApi = async (redisUrl: string) => {
+const startApi = async (redisUrl: string, env: Readonly<Record<string, string>> = {}) => {
   const child = await ManagedProcess.start({
     name: 'api',
     command: execPath,
@@ -25,6 +25,7 @@ const startApi = async (redisUrl: string) => {
       FANFARE_OPS_PORT: '0',
       FANFARE_API_KEYS: `billing:${KEY}`,
       REDIS_URL: redisUrl,
+      ...env,
     },
   });
   const line = await child.waitForLine((text) => text.includes('"listening"'));
@@ -70,6 +71,20 @@ describe('an api process with a Redis', () => {
         expect.stringContaining('Set "proto-max-bulk-len 8mb"'),
       ],
     });
+  });
+
+  it('publishes and is ready while the database of its outbox is away, and says so', async () => {
+    await using redis = await RedisServer.start();
+    const nowhere = `postgres://127.0.0.1:${await freePort()}/none`;
+    await using api = await startApi(redis.url, { FANFARE_OUTBOX_DATABASE_URL: nowhere });
+    await eventually(async () =>
+      expect(await api.readiness()).toEqual({
+        ready: true,
+        reasons: [],
+        warnings: [expect.stringContaining('outbox: connect ECONNREFUSED')],
+      }),
+    );
+    expect((await api.publish()).status).toBe(200);
   });
 
   it('warns at its start of a Redis that may lose events', async () => {

@@ -105,11 +105,11 @@ export async function createApi(config: ApiConfig): Promise<Api> {
   const notReady = () => [
     ...(draining ? ['draining'] : []),
     ...(probe && !probe.healthy ? ['redis: publish and subscribe do not both work'] : []),
-    ...(relay?.problem === undefined ? [] : [`outbox: ${relay.problem}`]),
   ];
+  const warnings = () => (relay?.problem === undefined ? [] : [`outbox: ${relay.problem}`]);
   const ops = isWorker
     ? undefined
-    : stack.use(createOpsServer({ ...config.ops, notReady, metrics: () => metricsText(registry) }));
+    : stack.use(createOpsServer({ ...config.ops, notReady, warnings, metrics: () => metricsText(registry) }));
 
   const ports = { http: 0, ops: 0 };
   const owned = stack.move();

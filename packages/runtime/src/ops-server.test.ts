@@ -35,6 +35,13 @@ describe('the ops port', () => {
     expect(await ready.json()).toEqual({ ready: true, reasons: [] });
   });
 
+  it('is ready all the same while something does not work that no request needs, and says what', async () => {
+    await using ops = await startOps({ warnings: () => ['outbox: no database'] });
+    const answer = await fetch(`${ops.url}/readyz`);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({ ready: true, reasons: [], warnings: ['outbox: no database'] });
+  });
+
   it('serves the metrics of the process with its labels', async () => {
     const registry = createRegistry({ node: 'n1' });
     await using ops = await startOps({ metrics: () => metricsText(registry) });

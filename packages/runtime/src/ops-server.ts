@@ -44,6 +44,8 @@ export function createOpsServer(options: {
   port: number;
   /** Why the process is not ready; empty when it is. */
   notReady: () => readonly string[];
+  /** What does not work although it is ready, as nothing that asks it for something needs it. Default: nothing. */
+  warnings?: () => readonly string[];
   metrics: () => Promise<{ contentType: string; text: string }>;
 }): OpsServer {
   const server = createServer((req, res) => {
@@ -56,11 +58,12 @@ export function createOpsServer(options: {
     if (path === '/livez') return send(res, 200, 'application/json', '{"alive":true}');
     if (path === '/readyz') {
       const reasons = options.notReady();
+      const warnings = options.warnings?.() ?? [];
       return send(
         res,
         reasons.length === 0 ? 200 : 503,
         'application/json',
-        JSON.stringify({ ready: reasons.length === 0, reasons }),
+        JSON.stringify({ ready: reasons.length === 0, reasons, ...(warnings.length > 0 && { warnings }) }),
       );
     }
     if (path === '/metrics') {

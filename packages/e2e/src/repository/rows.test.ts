@@ -11,6 +11,7 @@ const ROWS = {
   3: 'named events in both directions',
   4: 'greeting exchange',
   5: 'welcome with the online count of the cluster',
+  8: 'no event before its transaction has committed',
   13: 'websocket first, long-polling as fallback, upgrade',
   14: 'the seven broadcast patterns',
   15: 'private stays private',
