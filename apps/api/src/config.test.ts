@@ -104,6 +104,16 @@ describe('the configuration of the api', () => {
     expect(loadApiConfig({ ...env, REDIS_URL: undefined }, true).redis).toBeUndefined();
   });
 
+  it('takes the database of an outbox, and never repeats its password', () => {
+    const url = 'postgres://app:gehe1m@db/app';
+    const { outbox } = loadApiConfig({ ...env, FANFARE_OUTBOX_DATABASE_URL: url });
+    expect(outbox).toMatchObject({ pollMs: 1000, tries: 20, keepMs: 3_600_000 });
+    expect(outbox?.url.reveal()).toBe(url);
+    expect(problemsOf({ FANFARE_OUTBOX_DATABASE_URL: 'mysql://app:gehe1m@db/app' })).toEqual([
+      'FANFARE_OUTBOX_DATABASE_URL: expected postgres://user:password@host:port/database',
+    ]);
+  });
+
   it('warns of a setting that it does not know', () => {
     const { warnings } = loadApiConfig({ ...env, FANFARE_API_KEY: 'x' });
     expect(warnings).toEqual([

@@ -53,7 +53,8 @@ export const apiSettings = z.object({
       'The PostgreSQL whose outbox is told, past any pooler: docs/outbox.md. Default: there is none',
     secret: true,
   }),
-  FANFARE_OUTBOX_POLL_MS: wholeNumber(10, 60_000)
+  // A session that is idle for 15 s is ended.
+  FANFARE_OUTBOX_POLL_MS: wholeNumber(10, 10_000)
     .default(1000)
     .describe('How often the outbox is looked at when the database says nothing, in ms'),
   FANFARE_OUTBOX_TRIES: wholeNumber(1, 1000)
