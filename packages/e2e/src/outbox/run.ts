@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, createClient } from '@fanfare/client';
 import { type Stack, startStack } from '@fanfare/local';
 import { outboxSql } from '@fanfare/publisher/outbox';
-import { eventually, PostgresServer } from '@fanfare/testing';
+import { eventually, freePort, PostgresServer } from '@fanfare/testing';
 import { Pool } from 'pg';
 import { createRandom, type Random } from '../chaos/random.ts';
 import { quantile } from '../chaos/verdict.ts';
@@ -93,9 +93,20 @@ interface Scene {
 
 const open = async (stack: AsyncDisposableStack): Promise<Scene> => {
   const env = { FANFARE_RETENTION: '**=1000000/1gb/24h' };
+  const port = await freePort();
+  let redisUrl = '';
   const [postgres, cluster] = await Promise.all([
     PostgresServer.start({ settings: { max_connections: '50' } }),
-    startStack({ nodes: 2, env, redis: { args: ['--appendonly', 'yes', '--save', ''] } }),
+    startStack({
+      nodes: 2,
+      env,
+      redis: { port },
+      redisUrlOf: (name, login) => {
+        const url = `redis://${login}127.0.0.1:${port}`;
+        if (name === 'api') redisUrl = url;
+        return url;
+      },
+    }),
   ]);
   stack.use(postgres);
   stack.use(cluster);
@@ -106,7 +117,7 @@ const open = async (stack: AsyncDisposableStack): Promise<Scene> => {
   const relays = stack.use(
     await startRelays(RELAYS, {
       ...env,
-      REDIS_URL: cluster.redis.url,
+      REDIS_URL: redisUrl,
       FANFARE_OUTBOX_DATABASE_URL: postgres.url,
       FANFARE_OUTBOX_KEEP_MS: '86400000',
     }),
