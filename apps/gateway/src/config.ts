@@ -50,6 +50,19 @@ export const gatewaySettings = z.object({
     .describe(
       `How much of each room's past is kept, the same on every process: pattern=events/bytes/age, … Default: ${DEFAULT_RETENTION}`,
     ),
+  FANFARE_PRESENCE: flag
+    .default(true)
+    .describe('Whether the cluster knows who is in a room; off saves a write per user and room'),
+  FANFARE_PRESENCE_GRACE_MS: wholeNumber(0, 60_000)
+    .default(3000)
+    .describe(
+      'How long a user stays a member after their last socket has left, in ms: a reload shows nothing',
+    ),
+  FANFARE_PRESENCE_LIST_MAX: wholeNumber(0, 1000)
+    .default(100)
+    .describe(
+      'Largest room in which it is told who came and went, the same on every node; in a larger one the count is',
+    ),
   ...identitySettings,
   FANFARE_NAMESPACES: commaList
     .pipe(z.array(namespaceName).min(1))
@@ -147,6 +160,9 @@ export function loadGatewayConfig(env: Env) {
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
     redis: settings.REDIS_URL && { ...settings.REDIS_URL, ca: settings.FANFARE_REDIS_CA_FILE },
     retention: settings.FANFARE_RETENTION,
+    presence: settings.FANFARE_PRESENCE
+      ? { graceMs: settings.FANFARE_PRESENCE_GRACE_MS, listMax: settings.FANFARE_PRESENCE_LIST_MAX }
+      : undefined,
     identity: identityOf(settings),
     namespaces: [...new Set(settings.FANFARE_NAMESPACES)],
     cors: { origin: origins.includes('*') ? '*' : origins, credentials: settings.FANFARE_CORS_CREDENTIALS },

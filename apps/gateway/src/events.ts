@@ -1,4 +1,4 @@
-import type { BusObserver } from '@fanfare/cluster';
+import type { BusObserver, PresenceObserver } from '@fanfare/cluster';
 import type { AppError } from '@fanfare/protocol';
 import type { Logger } from '@fanfare/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
@@ -17,6 +17,7 @@ const LABELLED_EVENTS: ReadonlySet<string> = new Set([
   'room:signal',
   'token:refresh',
   'user:send',
+  'presence:list',
 ]);
 
 /** Metric names follow the existing Socket.IO exporters, so that their dashboards work. */
@@ -117,6 +118,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     const [limit, outcome] = kind.split(' ');
     log.warn({ limit, outcome, times }, 'above a limit');
   });
+  const presence = presenceEvents(registers);
   const totals = {
     connections: 0,
     received: 0,
@@ -152,6 +154,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
   return {
     bus,
     tokenKeys,
+    presence,
     /** Running totals of this process, for the rates in its report. */
     totals: totals as Readonly<typeof totals>,
     connected: (fields: { socket: string; namespace: string; user: string; transport: string }) => {
@@ -216,3 +219,41 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       log.error('another process took over this node id: give every node its own FANFARE_NODE_ID'),
   };
 }
+
+const presenceEvents = (registers: Registry[]) => {
+  const told = new Counter({
+    name: 'fanfare_presence_told_total',
+    help: 'Messages about the presence of a room, one for all members on this process',
+    registers,
+  });
+  const ended = new Counter({
+    name: 'fanfare_presence_leases_ended_total',
+    help: 'Processes that went without a word and whose members this one has taken off',
+    registers,
+  });
+  const replaced = new Counter({
+    name: 'fanfare_presence_leases_replaced_total',
+    help: 'How often this process has written all of its members anew, after a loss of Redis or of its own lease',
+    registers,
+  });
+  let countRooms: (() => number) | undefined;
+  new Gauge({
+    name: 'fanfare_presence_rooms',
+    help: 'Rooms with members on this process',
+    registers,
+    collect() {
+      this.set(countRooms?.() ?? 0);
+    },
+  });
+  const observer: PresenceObserver = {
+    leaseEnded: () => ended.inc(),
+    leaseReplaced: () => replaced.inc(),
+  };
+  return {
+    ...observer,
+    told: () => told.inc(),
+    roomsFrom: (source: () => number) => {
+      countRooms = source;
+    },
+  };
+};

@@ -12,8 +12,12 @@ import {
   EventLog,
   holdLease,
   listNodes,
+  MemoryPresence,
+  type PresenceObserver,
+  type PresenceStore,
   probeBus,
   REPORT_REQUEST,
+  RedisPresence,
   type RedisTarget,
   reportStatus,
   takeConnections,
@@ -37,6 +41,8 @@ import { createHttpServer } from './http/server.ts';
 import { type Identity, openIdentity } from './identity/identity.ts';
 import { createLimits, type Limits, limitUsers } from './limits/limits.ts';
 import { watchConnections } from './limits/watch.ts';
+import { registerPresence } from './presence/handlers.ts';
+import { openPresence, type Presence } from './presence/presence.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
 import { closeGradually, refuseNewSessions } from './session/drain.ts';
@@ -88,6 +94,9 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const http = createHttpServer(config.engine, createHttpApp(config));
   const redis =
     config.redis === undefined ? undefined : stack.use(connectCluster(config.redis, config, events));
+  const store = stack.use(
+    presenceStore(redis, { ...config, incarnation, observe: events.presence }) ?? new MemoryPresence().open(),
+  );
   const adapter = adapterFor(redis?.adapter, isWorker, { config, events });
   const limits = createLimits(config.limits, events.limited);
   const io = createSocketServer(http, config, { adapter, events, limits });
@@ -97,11 +106,29 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const identity = stack.use(openIdentity(config.identity, events.tokenKeys));
   const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
   const sessions = stack.use(createSessions(config.session, events));
+  const presences = new Map(
+    config.namespaces.map((name) => [
+      name,
+      config.presence &&
+        stack.use(openPresence(io.of(name), store, { ...config.presence, told: events.presence.told })),
+    ]),
+  );
+  events.presence.roomsFrom(() =>
+    [...presences.values()].reduce((sum, presence) => sum + (presence?.rooms ?? 0), 0),
+  );
   const hasTeam = config.handlers !== undefined;
   const edges = new Map(
     [...rooms].map(([name, own]) => [
       name,
-      openNamespace(io.of(name), { identity, events, limits, rooms: own, sessions, hasTeam }),
+      openNamespace(io.of(name), {
+        identity,
+        events,
+        limits,
+        rooms: own,
+        presence: presences.get(name),
+        sessions,
+        hasTeam,
+      }),
     ]),
   );
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
@@ -197,6 +224,19 @@ const connectCluster = (target: RedisTarget, config: GatewayConfig, events: Gate
   return { link, bus, log, adapter, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 };
 
+/** Presence of the cluster, where there is one to share it. */
+const presenceStore = (
+  redis: ReturnType<typeof connectCluster> | undefined,
+  options: Pick<GatewayConfig, 'node' | 'worker' | 'presence'> & {
+    incarnation: string;
+    observe: PresenceObserver;
+  },
+): PresenceStore | undefined => {
+  const { node, worker, incarnation, presence, observe } = options;
+  if (redis === undefined || presence === undefined) return undefined;
+  return new RedisPresence({ ...redis, ...presence, process: { node, worker, incarnation }, observe });
+};
+
 /** The cluster's over Redis, the primary's channel between workers without it, else this process is the cluster. */
 const adapterFor = (
   shared: AdapterFactory | undefined,
@@ -218,17 +258,19 @@ const openNamespace = (
     events: GatewayEvents;
     limits: Limits;
     rooms: Rooms;
+    presence: Presence | undefined;
     sessions: Sessions;
     hasTeam: boolean;
   },
 ): Edge => {
-  const { identity, events, limits, rooms, sessions, hasTeam } = deps;
+  const { identity, events, limits, rooms, presence, sessions, hasTeam } = deps;
   const edge = createEdge(events);
   guardAuth(namespace, events);
   authenticate(namespace, identity.admit, events);
   limitUsers(namespace, { limits, events });
   if (hasTeam) guardNamespace(namespace, events);
-  registerRooms({ rooms, edge, limits });
+  registerRooms({ rooms, edge, limits, presence });
+  registerPresence(edge, presence);
   registerSignals(edge);
   registerSession({ edge, verify: identity.verify, sessions });
   registerUsers({ edge, tellUser: createTellUser(namespace) });

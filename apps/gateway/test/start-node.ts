@@ -14,6 +14,7 @@ export const signToken = (
     namespaces?: string[];
     rooms?: TokenClaims['rooms'];
     users?: string[];
+    info?: Record<string, unknown>;
     iat?: number;
     jti?: string;
     sid?: string;

@@ -13,8 +13,19 @@ export type { JoinAnswer, JoinRequest, PreparedJoin } from './event-log/feed.ts'
 export { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 export type { LoggedEvent } from './event-log/wire.ts';
 export { inboxRoom, toldRoom } from './inbox.ts';
+export { presenceRoom, roomToldIn } from './keys.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
 export { holdLease, listNodes } from './nodes/registry.ts';
+export { MemoryPresence } from './presence/memory-store.ts';
+export { type PresenceObserver, RedisPresence, readPresence } from './presence/redis-store.ts';
+export type {
+  Holding,
+  Member,
+  Place,
+  PresenceChange,
+  PresencePage,
+  PresenceStore,
+} from './presence/store.ts';
 export {
   type ClusterPublisher,
   type Publication,

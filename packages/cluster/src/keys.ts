@@ -1,6 +1,12 @@
 /** The channel prefix of `@socket.io/redis-adapter`, kept so that stock nodes and every emitter interoperate. */
 export const SOCKET_IO_PREFIX = 'socket.io';
 
+/** The sockets of this process that are told of a room's presence: a room without a channel, so nobody else addresses it. */
+export const presenceRoom = (room: string): string => `=${room}`;
+/** The room whose presence is told in such a room; undefined for every other one. */
+export const roomToldIn = (room: string): string | undefined =>
+  room.startsWith('=') ? room.slice(1) : undefined;
+
 /** Every key and channel is built here; one hash tag per multi-key script. */
 export const keys = {
   /** Hash: `node/worker` → the last report as JSON. */
@@ -24,6 +30,26 @@ export const keys = {
   /** String: where an event with this id of this publisher stands. */
   eventId: (place: { namespace: string; room: string }, publisher: string, id: string): string =>
     `{${keys.roomChannel(place.namespace, place.room)}}:id:${publisher}:${id}`,
+  /** Hash: who is present in a room, by user. */
+  presentMembers: (namespace: string, room: string): string =>
+    `{${keys.roomChannel(namespace, room)}}:members`,
+  /** Sorted set: the same users in the order of their names. */
+  presentOrder: (namespace: string, room: string): string => `{${keys.roomChannel(namespace, room)}}:order`,
+  /** Set: the users whom one lease holds in a room. */
+  presentLease: (place: { namespace: string; room: string }, lease: string): string =>
+    `{${keys.roomChannel(place.namespace, place.room)}}:lease:${lease}`,
+  /** Channel of the changes of a room's presence, in the slot of its keys; stock nodes do not hear it. */
+  presenceChannel: (namespace: string, room: string): string =>
+    `{${keys.roomChannel(namespace, room)}}:presence`,
+  /** Sorted set: presence lease → when it runs out, in ms of Redis's clock. */
+  presenceLeases: '{fanfare:presence}:leases',
+  /** Sorted set: ended presence lease → until when somebody takes it apart. */
+  presenceEnded: '{fanfare:presence}:ended',
+  /** String: when any process has last renewed a presence lease. */
+  presencePulse: '{fanfare:presence}:pulse',
+  /** Set: the rooms in which a lease holds users. */
+  presenceRooms: (lease: string): string => `{fanfare:presence}:rooms:${lease}`,
+
   /** The room of a head's key. */
   roomOfHead: (namespace: string, key: string): string =>
     key.slice(`{${SOCKET_IO_PREFIX}#${namespace}#`.length, -'#}:head'.length),

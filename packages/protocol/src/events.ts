@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { defineEvent } from './event.ts';
 import { LIMITS } from './limits.ts';
 import { eventName, roomName, userName } from './names.ts';
+import { presenceOfJoin } from './presence.ts';
 
 /** A position in a room's log; a room that nobody published to is at `{epoch: "", offset: 0}`. */
 const position = z.object({ epoch: z.string(), offset: z.int().min(0) });
@@ -33,6 +34,7 @@ const joinedRoom = z.object({
   recovered: z.boolean().describe('`since` was given and nothing is missing'),
   events: z.array(roomEvent),
   more: z.literal(true).optional().describe('Not yet a member: join again with this position'),
+  ...presenceOfJoin,
 });
 
 const refusedRoom = z.object({

@@ -67,3 +67,11 @@ export {
   tokenClaims,
   unionOf,
 } from './permissions.ts';
+export {
+  type PresenceChanged,
+  type PresenceMember,
+  type PresencePage,
+  type PresenceState,
+  presenceList,
+  presencePage,
+} from './presence.ts';

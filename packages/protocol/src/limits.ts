@@ -10,6 +10,8 @@ export const LIMITS = {
   userLength: 256,
   /** Largest `info` of a token, as JSON. */
   infoBytes: 1024,
+  /** Members in one page of a room's presence. */
+  presencePage: 100,
   /** Longest application event name, in characters. */
   eventNameLength: 128,
   /** Largest `data` of one logged event, as JSON. */

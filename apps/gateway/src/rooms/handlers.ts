@@ -1,4 +1,4 @@
-import { AppError, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
+import { AppError, isInbox, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
 import { authorize, ownRoom } from '../identity/permission.ts';
 import type { Limits } from '../limits/limits.ts';
 import { expiredRefusal } from '../socket/handshake.ts';
@@ -16,17 +16,37 @@ interface RoomRequest {
   room: string;
   since?: { epoch: string; offset: number } | undefined;
   replay?: number | undefined;
+  presence?: boolean | undefined;
 }
 
+/** Who tells sockets of a room's presence. */
+interface Watchers {
+  watch(socket: GatewaySocket, room: string): Promise<Watching>;
+}
+
+interface Watching extends Disposable {
+  start(): Pick<JoinedRoom, 'members' | 'count' | 'version'>;
+}
+
+type JoinStep = () => JoinedRoom;
+
 /** `room:join`, `room:leave` and `room:publish`. */
-export function registerRooms(deps: { rooms: Rooms; edge: Edge; limits: Limits }): void {
-  const { rooms, edge, limits } = deps;
-  const join = async (socket: GatewaySocket, { room, since, replay }: RoomRequest) => {
-    const own = ownRoom(socket, room);
+export function registerRooms(deps: {
+  rooms: Rooms;
+  edge: Edge;
+  limits: Limits;
+  presence: Watchers | undefined;
+}): void {
+  const { rooms, edge, limits, presence } = deps;
+  const join = async (socket: GatewaySocket, request: RoomRequest): Promise<JoinStep> => {
+    const { since, replay } = request;
+    const room = ownRoom(socket, request.room);
+    const isWatching = request.presence === true && !isInbox(room);
     // Who is a member was let in by the token, or by a backend's word.
     const check = () => {
-      if (socket.rooms.has(own)) return;
-      authorize(socket, { room: own, action: 'join' });
+      if (isWatching) authorize(socket, { room, action: 'presence' });
+      if (socket.rooms.has(room)) return;
+      authorize(socket, { room, action: 'join' });
       limits.room(socket);
     };
     check();
@@ -36,8 +56,10 @@ export function registerRooms(deps: { rooms: Rooms; edge: Edge; limits: Limits }
       if (refusal !== undefined) throw refusal;
       check();
     };
-    const request = { since, replay: since === undefined ? replay : undefined, check: checkAgain };
-    return rooms.join(socket, own, request);
+    const watching = isWatching ? await presence?.watch(socket, room) : undefined;
+    const past = { since, replay: since === undefined ? replay : undefined };
+    const joining = rooms.join(socket, room, { ...past, check: checkAgain });
+    return watching === undefined ? joining : joinWatching(joining, watching);
   };
   edge.on(roomJoin, async (socket, request) => {
     if (!('rooms' in request)) return join(socket, request);
@@ -67,6 +89,19 @@ export function registerRooms(deps: { rooms: Rooms; edge: Edge; limits: Limits }
     });
   });
 }
+
+/** A socket that is to be told of the presence, from the moment in which it is a member. */
+const joinWatching = async (joining: Promise<JoinStep>, watching: Watching): Promise<JoinStep> => {
+  const step = await joining.catch((error: unknown) => {
+    watching[Symbol.dispose]();
+    throw error;
+  });
+  return () => {
+    using own = watching;
+    const joined = step();
+    return joined.more ? joined : { ...joined, ...own.start() };
+  };
+};
 
 const refuse = (room: string, thrown: unknown): RefusedRoom => ({
   room,

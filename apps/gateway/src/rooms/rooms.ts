@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type EventLog, type JoinRequest, RoomAdapter, toldRoom } from '@fanfare/cluster';
-import { AppError, checkLoggable, type EventMeta, type RoomEvent } from '@fanfare/protocol';
+import {
+  AppError,
+  checkLoggable,
+  type EventMeta,
+  type PresenceMember,
+  type RoomEvent,
+} from '@fanfare/protocol';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 
 export interface NewRoomEvent {
@@ -28,6 +34,10 @@ export interface JoinedRoom {
   recovered: boolean;
   events: RoomEvent[];
   more?: true;
+  /** Who is there, for a socket that asked to be told. */
+  members?: PresenceMember[];
+  count?: number;
+  version?: number;
 }
 
 /** The rooms of a namespace, with a past where there is a log. */

@@ -1,4 +1,5 @@
-import { AppError, isRoomName, tokenRefresh } from '@fanfare/protocol';
+import { roomToldIn } from '@fanfare/cluster';
+import { AppError, isRoomName, type TokenClaims, tokenRefresh } from '@fanfare/protocol';
 import { allows } from '../identity/permission.ts';
 import type { VerifyToken } from '../identity/verifier.ts';
 import { checkNamespace } from '../socket/handshake.ts';
@@ -14,7 +15,14 @@ export function registerSession(deps: { edge: Edge; verify: VerifyToken; session
       throw new AppError('token_invalid', 'The token is of another user: connect anew with it');
     checkNamespace(claims, socket.nsp.name);
     if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
-    sessions.refresh(socket, claims, (room) => !isRoomName(room) || allows(claims, { room, action: 'join' }));
+    sessions.refresh(socket, claims, (room) => mayStay(claims, room));
     return { expiresAt: claims.exp * 1000 };
   });
 }
+
+/** A team's own rooms are a team's own affair. */
+const mayStay = (claims: TokenClaims, room: string): boolean => {
+  const told = roomToldIn(room);
+  if (told !== undefined) return allows(claims, { room: told, action: 'presence' });
+  return !isRoomName(room) || allows(claims, { room, action: 'join' });
+};

@@ -9,7 +9,7 @@ import { type JoinRequest, type PreparedJoin, RoomFeed } from '../event-log/feed
 import { createGate } from '../event-log/gate.ts';
 import { LOG_UID, type LoggedEvent, readLogged } from '../event-log/wire.ts';
 import { toldRoom } from '../inbox.ts';
-import { keys } from '../keys.ts';
+import { keys, roomToldIn } from '../keys.ts';
 import { type BusTarget, readBroadcast } from './bus-messages.ts';
 import type { BusObserver } from './bus-observer.ts';
 import { ClusterQueries, type LocalSockets } from './cluster-queries.ts';
@@ -88,13 +88,15 @@ export class RoomAdapter extends Adapter {
       leave: (opts, rooms) => super.delSockets(opts, rooms),
       disconnect: (opts, close) => super.disconnectSockets(opts, close),
       broadcastWithAck: (...args) => super.broadcastWithAck(...args),
-      rooms: () => [...this.rooms.keys()],
+      rooms: () => [...this.rooms.keys()].filter((room) => roomToldIn(room) === undefined),
     };
     this.#queries = new ClusterQueries({ ...options, namespace, uid: this.uid, local });
     void options.bus.listen(keys.namespaceChannel(namespace.name), this.#receive);
     options.bus.onChange({ interrupted: () => this.#suspend(), restored: () => this.#verify() });
     this.#positionCheck = setInterval(() => this.#verify(), options.positionCheckMs ?? POSITION_CHECK_MS);
-    this.on('create-room', (room: string) => this.#enter(room));
+    this.on('create-room', (room: string) => {
+      if (roomToldIn(room) === undefined) this.#enter(room);
+    });
     this.on('delete-room', (room: string) => this.#release(room));
   }
 

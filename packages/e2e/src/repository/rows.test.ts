@@ -21,6 +21,7 @@ const ROWS = {
   19: 'what a handshake holds',
   20: 'middleware and Express sessions in their order',
   21: 'namespaces separate features',
+  22: 'rooms and namespaces are cleaned up',
   24: 'binary payloads',
   25: 'acks with ok and error',
   26: 'CORS',

@@ -1,0 +1,183 @@
+import type { Member, Place, PresenceChange, PresenceStore } from '@fanfare/cluster';
+import { LIMITS, type PresenceChanged, type PresenceState } from '@fanfare/protocol';
+
+/** Wait before a room that could not be read is read again, in ms. */
+const RETRY_MS = 1000;
+/** How old the first page of a large room may be for who joins it, in ms. */
+const PAGE_LIFE_MS = 1000;
+/** A large room is small again below this part of the limit, so that it does not change at every step. */
+const SMALL_AGAIN = 0.8;
+
+export interface RoomViewOptions {
+  store: PresenceStore;
+  place: Place;
+  /** Largest room in which it is told who came and went. */
+  listMax: number;
+  /** Called when there is something to tell. */
+  changed: () => void;
+}
+
+/** What a room is like for those who come; nothing while that is not known. */
+export type KnownPresence = Partial<Pick<PresenceState, 'members' | 'count' | 'version'>>;
+
+interface Known {
+  version: number;
+  count: number;
+  /** Everybody, unless the room is large. */
+  members: Map<string, Member> | undefined;
+  /** The first of a large room, as they were when it was read. */
+  firstPage: Member[];
+  readAt: number;
+}
+
+/** What is told to the members of a room: who came and went since the last time, or in a large one how many there are. */
+export type Telling =
+  | { event: 'presence:changed'; data: PresenceChanged }
+  | { event: 'presence:state'; data: PresenceState };
+
+/** A room's presence as this process sees it, while sockets of it want to be told. */
+export class RoomView implements Disposable {
+  /** Joins under way. */
+  joins = 0;
+  readonly #options: RoomViewOptions;
+  #known: Known | undefined;
+  #reading: Promise<void> | undefined;
+  #mustReadAgain = false;
+  #retry: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  /** Since the last time that something was told. */
+  #joined = new Map<string, Member>();
+  #left = new Set<string>();
+  #toldCount = 0;
+  #mustTellState = false;
+
+  constructor(options: RoomViewOptions) {
+    this.#options = options;
+    void options.store
+      .listen(options.place, (change) => this.#accept(change))
+      .then(() => this.read())
+      .catch(() => undefined);
+  }
+
+  /** Resolves once the room is known as it is now, or cannot be. */
+  async ready(): Promise<void> {
+    const known = this.#known;
+    if (known === undefined) return this.read();
+    if (known.members === undefined && performance.now() - known.readAt > PAGE_LIFE_MS) await this.read();
+  }
+
+  /** The present state for somebody who is told of every change from now on. */
+  state(): KnownPresence {
+    if (this.#known === undefined) {
+      this.#mustTellState = true;
+      return {};
+    }
+    const { version, count, members, firstPage } = this.#known;
+    return { members: members === undefined ? firstPage : [...members.values()], count, version };
+  }
+
+  /** Reads the room anew; several wishes at once are one. */
+  read(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  /** What has changed since the last call. */
+  take(): Telling | undefined {
+    const known = this.#known;
+    if (known === undefined) return undefined;
+    const { version, count, members } = known;
+    const { room } = this.#options.place;
+    const joined = [...this.#joined.values()];
+    const left = [...this.#left];
+    const mustTellState = this.#mustTellState || (members === undefined && count !== this.#toldCount);
+    this.#joined.clear();
+    this.#left.clear();
+    this.#mustTellState = false;
+    this.#toldCount = count;
+    if (mustTellState) {
+      const all = members && { members: [...members.values()] };
+      return { event: 'presence:state', data: { room, version, count, ...all } };
+    }
+    if (members === undefined || joined.length + left.length === 0) return undefined;
+    return { event: 'presence:changed', data: { room, version, joined, left, count } };
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    this.#options.store.unlisten(this.#options.place);
+  }
+
+  async #read(): Promise<void> {
+    const { store, place, listMax, changed } = this.#options;
+    do {
+      this.#mustReadAgain = false;
+      const limit = Math.max(listMax, LIMITS.presencePage);
+      const page = await store.read(place, { limit }).catch(() => undefined);
+      if (this.#isClosed) return;
+      if (page === undefined) return this.#readLater();
+      const { version, count } = page;
+      const isSmall = count <= listMax;
+      const before = this.#known;
+      this.#known = {
+        version,
+        count,
+        members: isSmall ? new Map(page.members.map((member) => [member.user, member])) : undefined,
+        firstPage: isSmall ? [] : page.members.slice(0, LIMITS.presencePage),
+        readAt: performance.now(),
+      };
+      if (before === undefined) this.#toldCount = count;
+      else if (before.version !== version) this.#mustTellState = true;
+      this.#joined.clear();
+      this.#left.clear();
+    } while (this.#mustReadAgain);
+    if (this.#mustTellState) changed();
+  }
+
+  #readLater(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.read(), RETRY_MS);
+  }
+
+  #accept(change: PresenceChange): void {
+    const known = this.#known;
+    if (this.#reading !== undefined || known === undefined) {
+      // What is being read may be older than this.
+      this.#mustReadAgain = true;
+      return;
+    }
+    if (change.version <= known.version) return;
+    const { listMax } = this.#options;
+    const isNext = change.version === known.version + 1;
+    const isSmallAgain = known.members === undefined && change.count <= listMax * SMALL_AGAIN;
+    if ((!isNext && known.members !== undefined) || isSmallAgain) {
+      void this.read();
+      return;
+    }
+    known.version = change.version;
+    known.count = change.count;
+    if (known.members !== undefined) this.#apply(known, change);
+    this.#options.changed();
+  }
+
+  #apply(known: Known, { count, joined, left }: PresenceChange): void {
+    if (known.members === undefined) return;
+    if (joined === undefined || left === undefined || count > this.#options.listMax) {
+      known.firstPage = [...known.members.values()].slice(0, LIMITS.presencePage);
+      known.members = undefined;
+      this.#mustTellState = true;
+      return;
+    }
+    for (const member of joined) {
+      known.members.set(member.user, member);
+      if (!this.#left.delete(member.user)) this.#joined.set(member.user, member);
+    }
+    for (const user of left) {
+      known.members.delete(user);
+      if (!this.#joined.delete(user)) this.#left.add(user);
+    }
+  }
+}

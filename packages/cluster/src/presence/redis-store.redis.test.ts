@@ -1,0 +1,183 @@
+import { eventually, RedisServer } from '@fanfare/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { presenceContract } from '../../test/presence-contract.ts';
+import { Bus } from '../bus.ts';
+import { connectRedis } from '../redis.ts';
+import { redisUrl } from '../redis-url.ts';
+import { RedisPresence } from './redis-store.ts';
+import type { Place, PresenceChange } from './store.ts';
+
+let server: RedisServer;
+let stack: AsyncDisposableStack;
+beforeAll(async () => {
+  server = await RedisServer.start();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+});
+afterEach(() => stack.disposeAsync());
+
+const ignore = () => undefined;
+const observer = { publishDropped: ignore, invalidMessage: ignore, partialAnswer: ignore, roomReset: ignore };
+
+const observe = { leaseEnded: ignore, leaseReplaced: ignore };
+
+let processes = 0;
+
+/** One process of a cluster, with what it holds. */
+const open = (own: { node?: string; listMax?: number } = {}) => {
+  processes += 1;
+  const link = stack.use(
+    connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: ignore }),
+  );
+  const bus = stack.use(new Bus(link, observer));
+  const process = { node: own.node ?? `n${processes}`, worker: '0', incarnation: `x${processes}` };
+  const store = new RedisPresence({ link, bus, process, listMax: own.listMax ?? 200, graceMs: 500, observe });
+  return Object.assign(stack.use(store), { link });
+};
+type Process = ReturnType<typeof open>;
+
+const PLACE: Place = { namespace: '/', room: 'project:1' };
+const usersIn = async (store: RedisPresence, place = PLACE) =>
+  (await store.read(place, { limit: 1000 })).members.map(({ user }) => user);
+
+/** Holds users and stands for what the process goes on to hold. */
+const holdAll = (store: RedisPresence, place: Place, users: readonly string[]) => {
+  store.holdFrom(() => [{ ...place, members: users.map((user) => ({ user })) }]);
+  for (const user of users) store.hold(place, { user });
+};
+
+const changesOf = async (store: RedisPresence, place = PLACE) => {
+  const changes: PresenceChange[] = [];
+  await store.listen(place, (change) => changes.push(change));
+  return {
+    joined: () => changes.flatMap(({ joined = [] }) => joined.map(({ user }) => user)),
+    left: () => changes.flatMap(({ left = [] }) => left),
+    all: changes,
+  };
+};
+
+/** As kill -9 and a cut from Redis look to the others. */
+const cut = (process: Process) => process.link[Symbol.asyncDispose]();
+
+describe('presence in Redis', () => {
+  presenceContract(open);
+});
+
+describe('a process that goes without a word', () => {
+  it('loses its members within 10 s, each told once (G4)', async () => {
+    const [dying, ...others] = [open(), open(), open()];
+    const rooms = Array.from({ length: 50 }, (_, i) => ({ namespace: '/', room: `dying:${i}` }));
+    for (const place of rooms) {
+      for (let i = 0; i < 10; i += 1) dying.hold(place, { user: `user-${i}` });
+      others[0]?.hold(place, { user: 'user-0' });
+    }
+    const [survivor] = others;
+    if (survivor === undefined) throw new Error('there are three processes');
+    const told = await Promise.all(rooms.map((place) => changesOf(survivor, place)));
+    const last = rooms.at(-1) ?? PLACE;
+    await eventually(async () => expect(await usersIn(survivor, last)).toHaveLength(10));
+    await eventually(() => expect(told.flatMap(({ joined }) => joined())).toHaveLength(500));
+    const startedAt = performance.now();
+    await cut(dying);
+    await eventually(() => expect(told.flatMap(({ left }) => left())).toHaveLength(450), {
+      timeoutMs: 10_000,
+    });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    for (const { left } of told) expect(left()).toHaveLength(new Set(left()).size);
+    expect(await usersIn(survivor, last)).toEqual(['user-0']);
+  });
+
+  it('is replaced by the next one of the same node and worker at once', async () => {
+    const earlier = open({ node: 'same' });
+    const other = open();
+    holdAll(earlier, PLACE, ['a', 'b']);
+    await eventually(async () => expect(await usersIn(other)).toEqual(['a', 'b']));
+    const changes = await changesOf(other);
+    await cut(earlier);
+    const later = open({ node: 'same' });
+    later.hold(PLACE, { user: 'c' });
+    await eventually(() => expect(changes.left().sort()).toEqual(['a', 'b']), { timeoutMs: 3000 });
+    expect(await usersIn(other)).toEqual(['c']);
+    later.release(PLACE, 'c');
+    await eventually(async () => expect(await usersIn(other)).toEqual([]));
+  });
+});
+
+describe('two living processes that claim to be the same', () => {
+  it('both keep their members', async () => {
+    const [one, two] = [open({ node: 'twin' }), open({ node: 'twin' })];
+    holdAll(one, { ...PLACE, room: 'twin:1' }, ['a']);
+    holdAll(two, { ...PLACE, room: 'twin:1' }, ['b']);
+    await eventually(
+      async () => expect(await usersIn(one, { ...PLACE, room: 'twin:1' })).toEqual(['a', 'b']),
+      {
+        timeoutMs: 5000,
+      },
+    );
+  });
+});
+
+describe('a Redis that', () => {
+  it('was emptied has every member again, and nobody is told twice of the same', async () => {
+    const [one, two] = [open(), open()];
+    const place = { ...PLACE, room: 'emptied:1' };
+    holdAll(one, place, ['a', 'b']);
+    holdAll(two, place, ['b', 'c']);
+    await eventually(async () => expect(await usersIn(one, place)).toEqual(['a', 'b', 'c']));
+    await one.link.pub.flushall();
+    await eventually(async () => expect(await usersIn(one, place)).toEqual(['a', 'b', 'c']), {
+      timeoutMs: 5000,
+    });
+  });
+
+  it('was away for longer than a lease tells of nobody who stayed', async () => {
+    await using own = new AsyncDisposableStack();
+    const redis = own.use(await RedisServer.start({ args: ['--appendonly', 'yes'] }));
+    const before = server;
+    server = redis;
+    const [one, two] = [open(), open()];
+    server = before;
+    const place = { ...PLACE, room: 'away:1' };
+    holdAll(one, place, ['a', 'b']);
+    holdAll(two, place, ['c']);
+    await eventually(async () => expect(await usersIn(one, place)).toEqual(['a', 'b', 'c']));
+    const changes = await changesOf(two, place);
+    redis.kill('SIGSTOP');
+    const stoppedAt = performance.now();
+    await eventually(() => expect(performance.now() - stoppedAt).toBeGreaterThan(7000), { timeoutMs: 8000 });
+    redis.kill('SIGCONT');
+    two.hold(place, { user: 'd' });
+    await eventually(() => expect(changes.joined()).toContain('d'), { timeoutMs: 8000 });
+    one.hold(place, { user: 'e' });
+    await eventually(() => expect(changes.joined()).toEqual(['d', 'e']), { timeoutMs: 8000 });
+    expect(changes.left()).toEqual([]);
+    expect(await usersIn(one, place)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+});
+
+describe('what is left behind', () => {
+  it('is nothing, once everybody has gone (row 22)', async () => {
+    const one = open();
+    await eventually(async () => expect(await one.link.pub.dbsize()).toBeGreaterThan(0));
+    const room = (i: number) => ({ namespace: '/', room: `left:${i}` });
+    for (let i = 0; i < 100; i += 1) one.hold(room(i), { user: 'a' });
+    await eventually(async () => expect(await usersIn(one, room(99))).toEqual(['a']));
+    for (let i = 0; i < 100; i += 1) one.release(room(i), 'a');
+    const leftKeys = async () =>
+      (await one.link.pub.keys('*left:*')).concat(await one.link.pub.keys('*:rooms:*.1'));
+    await eventually(async () => expect(await leftKeys()).toEqual([]));
+  });
+});
+
+describe('a large room', () => {
+  it('is told how many there are, not who', async () => {
+    const one = open({ listMax: 3 });
+    const place = { ...PLACE, room: 'large:1' };
+    const changes = await changesOf(one, place);
+    for (const user of ['a', 'b', 'c', 'd', 'e']) one.hold(place, { user });
+    await eventually(() => expect(changes.all.at(-1)?.count).toBe(5));
+    expect(changes.all.at(-1)).not.toHaveProperty('joined');
+  });
+});
