@@ -5,6 +5,7 @@ import type { ApiEvents } from './events.ts';
 import { defineRoute, type Route } from './http/route.ts';
 import { openApiRoute } from './openapi/document.ts';
 import { publishRoutes } from './publish/routes.ts';
+import { presenceRoute } from './rooms/presence-route.ts';
 import { roomsRoutes } from './rooms/routes.ts';
 
 const VERSION = '0.1.0';
@@ -38,6 +39,7 @@ export function createRoutes(deps: {
   const routes = [
     ...publishRoutes({ publisher, namespaces, events }),
     ...roomsRoutes({ log: publisher.log, namespaces }),
+    presenceRoute({ presence: publisher.presence, namespaces }),
     ...clusterRoutes({ publisher, redisWarnings }),
     health,
   ];

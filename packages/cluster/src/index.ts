@@ -17,7 +17,7 @@ export { presenceRoom, roomToldIn } from './keys.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
 export { holdLease, listNodes } from './nodes/registry.ts';
 export { MemoryPresence } from './presence/memory-store.ts';
-export { type PresenceObserver, RedisPresence, readPresence } from './presence/redis-store.ts';
+export { type PresenceObserver, RedisPresence } from './presence/redis-store.ts';
 export type {
   Holding,
   Member,

@@ -15,6 +15,8 @@ import type { EventLog } from './event-log/event-log.ts';
 import { toldRoom } from './inbox.ts';
 import { SOCKET_IO_PREFIX } from './keys.ts';
 import { listNodes } from './nodes/registry.ts';
+import { readPresence } from './presence/redis-store.ts';
+import type { Place, PresencePage } from './presence/store.ts';
 import type { RedisLink } from './redis.ts';
 import { createWorkerAdapter } from './workers/worker.ts';
 
@@ -46,6 +48,10 @@ export interface ClusterPublisher extends AsyncDisposable {
   readonly mode: 'redis' | 'single';
   /** The rooms' pasts; absent where there is no Redis. */
   readonly log: EventLog | undefined;
+  /** Reads a page of who is in a room; absent where there is no Redis. */
+  readonly presence:
+    | ((place: Place, page: { after?: string | undefined; limit: number }) => Promise<PresencePage>)
+    | undefined;
   /** One result for each room, in the given order; never rejects for a cluster that cannot take it. */
   publish(publication: Publication): Promise<Publishing[]>;
   /** The results of each, in the given order; logged events of one room are appended in that order. */
@@ -136,6 +142,7 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
   return {
     mode: 'redis',
     log,
+    presence: (place, page) => readPresence(link.pub, place, page),
     publish: (publication) => (publication.ephemeral ? tell(publication) : append(publication)),
     publishMany,
     nodes: () =>
@@ -158,6 +165,7 @@ export function publishAsWorker(namespaces: readonly string[]): ClusterPublisher
   return {
     mode: 'single',
     log: undefined,
+    presence: undefined,
     publish,
     publishMany: (publications) => Promise.all(publications.map(publish)),
     nodes: async () => {

@@ -4,12 +4,10 @@ import { LIMITS } from './limits.ts';
 import { roomName } from './names.ts';
 
 /** A user who is in a room, however many sockets they have there. */
-export const presenceMember = z
-  .object({
-    user: z.string().describe('The user (`sub`)'),
-    info: z.unknown().optional().describe('What their token says of them in `info`; absent when nothing'),
-  })
-  .meta({ id: 'PresenceMember' });
+const presenceMember = z.object({
+  user: z.string().describe('The user (`sub`)'),
+  info: z.unknown().optional().describe('What their token says of them in `info`; absent when nothing'),
+});
 export type PresenceMember = z.infer<typeof presenceMember>;
 
 const count = z.int().describe('Members of the room on all nodes');

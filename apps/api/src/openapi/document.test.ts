@@ -15,6 +15,7 @@ const routes: Route[] = createRoutes({
   publisher: {
     mode: 'redis',
     log: undefined,
+    presence: undefined,
     publish: nobody,
     publishMany: nobody,
     nodes: nobody,

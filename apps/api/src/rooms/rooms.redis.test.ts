@@ -1,7 +1,9 @@
+import { Bus, connectRedis, RedisPresence, redisUrl } from '@fanfare/cluster';
 import {
   batchResponse,
   clearHistoryResponse,
   historyResponse,
+  presencePage,
   publishResponse,
   roomsResponse,
 } from '@fanfare/protocol';
@@ -216,5 +218,48 @@ describe('the list of rooms', () => {
     } while (cursor !== undefined);
     expect(found.sort()).toEqual(rooms.sort());
     expect(pages).toBeGreaterThan(1);
+  });
+});
+
+describe('who is in a room', () => {
+  it('is counted, and listed page by page in the order of names (row 28)', async () => {
+    await using own = new AsyncDisposableStack();
+    const link = own.use(
+      connectRedis({ target: redisUrl.parse(redis.url), name: 'test', onChange: () => undefined }),
+    );
+    const ignore = () => undefined;
+    const observer = {
+      publishDropped: ignore,
+      invalidMessage: ignore,
+      partialAnswer: ignore,
+      roomReset: ignore,
+    };
+    const store = own.use(
+      new RedisPresence({
+        link,
+        bus: own.use(new Bus(link, observer)),
+        process: { node: 'n1', worker: '0', incarnation: 'x' },
+        listMax: 100,
+        graceMs: 1,
+        observe: { leaseEnded: ignore, leaseReplaced: ignore },
+      }),
+    );
+    const place = { namespace: '/chat', room: 'chat:1' };
+    const path = '/v1/rooms/chat:1/presence?namespace=/chat';
+    const read = async (query = '') => presencePage.parse(await (await ask(`${path}${query}`)).json());
+    for (const user of ['bob', 'alice', 'carol']) store.hold(place, { user, info: { user } });
+    await eventually(async () => expect((await read('&limit=0')).count).toBe(3));
+    const first = await read('&limit=2');
+    expect(first.members).toEqual([
+      { user: 'alice', info: { user: 'alice' } },
+      { user: 'bob', info: { user: 'bob' } },
+    ]);
+    const last = await read(`&cursor=${first.next}`);
+    expect(last).toEqual({
+      members: [{ user: 'carol', info: { user: 'carol' } }],
+      count: 3,
+      version: first.version,
+    });
+    expect((await ask('/v1/rooms/chat:1/presence?namespace=/none')).status).toBe(404);
   });
 });

@@ -1,3 +1,4 @@
+import { roomToldIn } from '@fanfare/cluster';
 import { AppError, userRoom } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import { tellClosing } from '../session/closing.ts';
@@ -149,7 +150,11 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     },
     joins: (socket, rooms) => charge(socket, perJoin, { cost: rooms, now: performance.now() }),
     room: (socket) => {
-      if (!isReached('socket_rooms', socket.rooms.size - OWN_ROOMS)) return;
+      const { size } = socket.rooms;
+      if (size - OWN_ROOMS < (counts.socket_rooms ?? Infinity)) return;
+      // Rooms in which presence is told are not the client's.
+      const own = [...socket.rooms].filter((name) => roomToldIn(name) === undefined);
+      if (!isReached('socket_rooms', own.length - OWN_ROOMS)) return;
       throw new AppError(
         'limit_reached',
         `A socket may be in ${counts.socket_rooms} rooms: leave some first`,

@@ -111,7 +111,7 @@ export function openPresence(
   });
   store.holdFrom(() => holds.all());
   store.onGap(() => {
-    for (const view of views.values()) void view.read();
+    for (const view of views.values()) view.settle();
   });
 
   return {

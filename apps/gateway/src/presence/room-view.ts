@@ -3,6 +3,8 @@ import { LIMITS, type PresenceChanged, type PresenceState } from '@fanfare/proto
 
 /** Wait before a room that could not be read is read again, in ms. */
 const RETRY_MS = 1000;
+/** Time for all nodes to bring back what Redis has lost, in ms: until then nobody is said to have gone. */
+const SETTLE_MS = 2000;
 /** How old the first page of a large room may be for who joins it, in ms. */
 const PAGE_LIFE_MS = 1000;
 /** A large room is small again below this part of the limit, so that it does not change at every step. */
@@ -40,11 +42,15 @@ export class RoomView implements Disposable {
   /** Joins under way. */
   joins = 0;
   readonly #options: RoomViewOptions;
+  /** What is read before it could hear of changes would miss some. */
+  readonly #listening: Promise<void>;
   #known: Known | undefined;
   #reading: Promise<void> | undefined;
   #mustReadAgain = false;
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
+  /** Redis may not know everybody at the moment. */
+  #isSettling = false;
   /** Since the last time that something was told. */
   #joined = new Map<string, Member>();
   #left = new Set<string>();
@@ -53,16 +59,14 @@ export class RoomView implements Disposable {
 
   constructor(options: RoomViewOptions) {
     this.#options = options;
-    void options.store
-      .listen(options.place, (change) => this.#accept(change))
-      .then(() => this.read())
-      .catch(() => undefined);
+    this.#listening = options.store.listen(options.place, (change) => this.#accept(change));
   }
 
   /** Resolves once the room is known as it is now, or cannot be. */
   async ready(): Promise<void> {
     const known = this.#known;
     if (known === undefined) return this.read();
+    if (this.#isSettling) return;
     if (known.members === undefined && performance.now() - known.readAt > PAGE_LIFE_MS) await this.read();
   }
 
@@ -82,6 +86,16 @@ export class RoomView implements Disposable {
       this.#reading = undefined;
     });
     return this.#reading;
+  }
+
+  /** Changes may have been missed: what is known stands until Redis has everybody again. */
+  settle(): void {
+    this.#isSettling = true;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      this.#isSettling = false;
+      void this.read();
+    }, SETTLE_MS);
   }
 
   /** What has changed since the last call. */
@@ -113,6 +127,7 @@ export class RoomView implements Disposable {
 
   async #read(): Promise<void> {
     const { store, place, listMax, changed } = this.#options;
+    await this.#listening.catch(() => undefined);
     do {
       this.#mustReadAgain = false;
       const limit = Math.max(listMax, LIMITS.presencePage);
@@ -130,11 +145,22 @@ export class RoomView implements Disposable {
         readAt: performance.now(),
       };
       if (before === undefined) this.#toldCount = count;
-      else if (before.version !== version) this.#mustTellState = true;
-      this.#joined.clear();
-      this.#left.clear();
+      else this.#compare(before, this.#known);
     } while (this.#mustReadAgain);
-    if (this.#mustTellState) changed();
+    changed();
+  }
+
+  /** What is to be told is the difference between what was told last and what has been read. */
+  #compare({ members: before }: Known, { members: now }: Known): void {
+    if (before === undefined || now === undefined) {
+      this.#mustTellState ||= before !== now;
+      return;
+    }
+    const told = new Map(before);
+    for (const user of this.#joined.keys()) told.delete(user);
+    for (const user of this.#left) told.set(user, { user });
+    this.#joined = new Map([...now].filter(([user]) => !told.has(user)));
+    this.#left = new Set([...told.keys()].filter((user) => !now.has(user)));
   }
 
   #readLater(): void {
@@ -144,6 +170,7 @@ export class RoomView implements Disposable {
 
   #accept(change: PresenceChange): void {
     const known = this.#known;
+    if (this.#isSettling) return;
     if (this.#reading !== undefined || known === undefined) {
       // What is being read may be older than this.
       this.#mustReadAgain = true;

@@ -67,6 +67,7 @@ export const eventsTable = (): string =>
     ['Event', 'Payload', 'Data of the ack'],
     exported
       .filter(isEvent)
+      .sort((a, b) => a.name.localeCompare(b.name))
       .map(({ name, payload, ack }) => [code(name), formsOf(payload, 'input'), formsOf(ack, 'output')]),
   );
 
