@@ -17,6 +17,7 @@ export type {
   RoomHandle,
   RoomHandlers,
 } from './rooms/handle.ts';
+export type { PresenceView } from './rooms/presence.ts';
 export type { ConnectionState, ConnectionStatus } from './session/connection.ts';
 export type { BackoffOptions } from './session/timing.ts';
 export type { TokenProvider } from './session/token.ts';

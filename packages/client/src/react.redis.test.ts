@@ -7,7 +7,7 @@ import { act, cleanup, render, screen } from '@testing-library/react';
 import { createElement, Fragment, type ReactNode, StrictMode, useState } from 'react';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, createClient } from './client.ts';
-import { FanfareProvider, useConnection, useDirect, useEvent, useRoom } from './react.ts';
+import { FanfareProvider, useConnection, useDirect, useEvent, usePresence, useRoom } from './react.ts';
 
 const SECRET = 'a-secret-of-the-tests-long-enough-for-HS256';
 const GATEWAY = resolve(import.meta.dirname, '../../../apps/gateway/src/main.ts');
@@ -42,7 +42,7 @@ const startGateway = async (
 /** Signed by hand: jose takes no bytes of the realm that jsdom makes. */
 const tokenFor = (user: string): string => {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const rooms = { '**': ['join', 'publish', 'signal'] };
+  const rooms = { '**': ['join', 'publish', 'signal', 'presence'] };
   const claims = { sub: user, exp: Math.floor(Date.now() / 1000) + 3600, rooms, users: ['*'] };
   const signed = `${encode({ alg: 'HS256' })}.${encode(claims)}`;
   return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
@@ -200,4 +200,24 @@ it('the state of the connection is shown as it is', async () => {
   await eventually(() => expect(state()).toBe('waiting'));
   act(() => guest.close());
   expect(state()).toBe('closed');
+});
+
+const Members = ({ room }: { room: string }) => {
+  const { members, count } = usePresence(room);
+  return createElement('output', null, `${count}: ${members.map(({ user }) => user).sort()}`);
+};
+
+it('a component sees who is in its room, and sees it again after a lost connection (row 28)', async () => {
+  const room = newRoom();
+  const first = publisher.join(room, {});
+  await first.joined();
+  show(createElement(Members, { room }));
+  await eventually(() => expect(state()).toBe('2: alice,bob'));
+  first.leave();
+  await eventually(() => expect(state()).toBe('1: alice'), { timeoutMs: 8000 });
+  client.socket.io.engine.close();
+  const again = publisher.join(room, {});
+  await again.joined();
+  await eventually(() => expect(state()).toBe('2: alice,bob'), { timeoutMs: 8000 });
+  again.leave();
 });

@@ -16,6 +16,7 @@ import type { Position, RoomReset } from './contract.ts';
 import type { FanfareError } from './error.ts';
 import type { RoomState } from './rooms/cursor.ts';
 import type { AppEvents, EventOf, JoinOptions } from './rooms/handle.ts';
+import type { PresenceView } from './rooms/presence.ts';
 import type { ConnectionState } from './session/connection.ts';
 
 type Listener = (event: EventOf<AppEvents>) => void;
@@ -159,4 +160,19 @@ export const useDirect = <Name extends keyof AppEvents & string>(
       }),
     [client, latest, name],
   );
+};
+
+const NOBODY: PresenceView = { members: [], count: 0 };
+
+/** Who is in a room, which this component joins while mounted; null is in none. */
+export const usePresence = (room: string | null): PresenceView => {
+  const client = useClient();
+  const [presence, setPresence] = useState(NOBODY);
+  useEffect(() => {
+    setPresence(NOBODY);
+    if (room === null) return undefined;
+    const handle = client.join(room, () => undefined, { presence: true, onPresence: setPresence });
+    return () => handle.leave();
+  }, [client, room]);
+  return presence;
 };

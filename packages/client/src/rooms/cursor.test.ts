@@ -34,6 +34,7 @@ const open = (start: Start = {}) => {
     event: ({ data }) => told.push(data),
     reset: (reset) => resets.push(reset),
     changed: () => states.push(cursor.state),
+    presence: () => undefined,
   });
   const join = (log: { first: number; head: number }) => {
     const request = cursor.request();
@@ -112,6 +113,7 @@ it('an error in a handler is an uncaught one, and nothing is missed because of i
       },
       reset: () => undefined,
       changed: () => undefined,
+      presence: () => undefined,
     },
   );
   try {

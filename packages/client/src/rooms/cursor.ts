@@ -8,6 +8,7 @@ import {
   type RoomReset,
 } from '../contract.ts';
 import { callApp, FanfareError } from '../error.ts';
+import { Presence } from './presence.ts';
 
 /** `joining` whenever what the room tells is not being heard, but will be; `refused` and `left` until the next connection or token. */
 export type RoomState = 'joining' | 'joined' | 'refused' | 'left';
@@ -17,6 +18,8 @@ export interface CursorSink {
   /** The next event, exactly once and in the order of the log. */
   event(event: RoomEvent): void;
   reset(reset: RoomReset): void;
+  /** Somebody has come or gone. */
+  presence(): void;
   /** Its `state`, `error` or both have changed. */
   changed(): void;
 }
@@ -27,6 +30,8 @@ export interface Start {
   replay?: number | undefined;
   /** Go on from here. */
   since?: Position | undefined;
+  /** Hear who is there. */
+  presence?: boolean | undefined;
 }
 
 /** One reader of a room: where it is, what it asks for and what it makes of the answers. Knows nothing of connections. */
@@ -42,11 +47,14 @@ export class Cursor {
   isBusy = false;
   /** Requests in a row that brought no event in sequence. */
   tries = 0;
+  /** Who is there, for who asked. */
+  readonly presence: Presence | undefined;
   readonly #replay: number | undefined;
   readonly #sink: CursorSink;
 
-  constructor(room: string, { replay, since }: Start, sink: CursorSink) {
+  constructor(room: string, { replay, since, presence }: Start, sink: CursorSink) {
     this.room = room;
+    this.presence = presence ? new Presence() : undefined;
     this.position = since;
     this.#replay = since === undefined ? replay : undefined;
     this.#sink = sink;
@@ -54,7 +62,7 @@ export class Cursor {
 
   /** Whether it waits for nothing in particular, so that it may start where another cursor of the room is. */
   get startsLive(): boolean {
-    return this.position === undefined && this.#replay === undefined;
+    return this.position === undefined && this.#replay === undefined && this.presence === undefined;
   }
 
   get needsJoin(): boolean {
@@ -62,9 +70,10 @@ export class Cursor {
   }
 
   request(): JoinRequest {
-    const { room, position } = this;
-    if (position !== undefined) return { room, since: { ...position } };
-    return this.#replay === undefined ? { room } : { room, replay: this.#replay };
+    const { position } = this;
+    const room = { room: this.room, ...(this.presence && { presence: true }) };
+    if (position !== undefined) return { ...room, since: { ...position } };
+    return this.#replay === undefined ? room : { ...room, replay: this.#replay };
   }
 
   /** Starts at a position without having missed anything that it was to hear. */
@@ -97,7 +106,9 @@ export class Cursor {
       const own = this.position;
       if (own?.epoch !== epoch || own.offset < offset) this.position = { epoch, offset };
     }
-    if (more === undefined) this.#setState('joined');
+    if (more !== undefined) return;
+    this.#setState('joined');
+    this.tellPresence(answer);
   }
 
   /**
@@ -128,6 +139,11 @@ export class Cursor {
       this.error = new FanfareError('forbidden', reason === '' ? 'The gateway ended the membership' : reason);
       this.#setState('left', true);
     }
+  }
+
+  /** What the gateway tells of who is there. */
+  tellPresence(told: object): void {
+    if (this.presence?.take(told)) this.#call(() => this.#sink.presence());
   }
 
   lostTrack(): void {

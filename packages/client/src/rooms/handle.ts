@@ -2,6 +2,7 @@ import type { DirectMeta, EventMeta, RoomEvent } from '@fanfare/protocol';
 import { isRoomName, type Position, type RoomReset } from '../contract.ts';
 import { FanfareError } from '../error.ts';
 import { Cursor, type RoomState } from './cursor.ts';
+import type { PresenceView } from './presence.ts';
 import type { Rooms } from './rooms.ts';
 
 /**
@@ -37,6 +38,9 @@ export interface JoinOptions {
   since?: Position | undefined;
   /** Events were missed and cannot be had: fetch anew; what comes next follows `offset`. */
   onReset?: ((reset: RoomReset) => void) | undefined;
+  /** Hear who is in the room; asks for the action `presence`. */
+  presence?: boolean | undefined;
+  onPresence?: ((presence: PresenceView) => void) | undefined;
   onState?: ((state: RoomState, error: FanfareError | undefined) => void) | undefined;
 }
 
@@ -48,6 +52,8 @@ export interface RoomHandle {
   readonly error: FanfareError | undefined;
   /** The last event heard, or where the room was when it was joined; undefined before that. */
   readonly position: Position | undefined;
+  /** Who is there, when `presence` was asked for. It stands as it was while there is no connection. */
+  readonly presence: PresenceView | undefined;
   /** Resolves once joined, with everything delivered that was asked for; rejects when refused. */
   joined(): Promise<Position>;
   /** Nothing is delivered any more. */
@@ -58,16 +64,27 @@ export interface RoomHandle {
 export const joinRoom = (
   rooms: Rooms,
   room: string,
-  { onEvent, replay, since, onReset, onState }: JoinOptions & { onEvent: (event: RoomEvent) => void },
+  {
+    onEvent,
+    replay,
+    since,
+    presence,
+    onReset,
+    onPresence,
+    onState,
+  }: JoinOptions & { onEvent: (event: RoomEvent) => void },
 ): RoomHandle => {
   if (!isRoomName(room)) throw new FanfareError('invalid_payload', `"${room}" is not a room name`);
   const waiting = new Set<() => void>();
   const cursor = new Cursor(
     room,
-    { replay, since },
+    { replay, since, presence },
     {
       event: onEvent,
       reset: (reset) => onReset?.(reset),
+      presence: () => {
+        if (cursor.presence !== undefined) onPresence?.(cursor.presence.view);
+      },
       changed: () => {
         for (const check of waiting) check();
         onState?.(cursor.state, cursor.error);
@@ -85,6 +102,9 @@ export const joinRoom = (
     },
     get position() {
       return cursor.position && { ...cursor.position };
+    },
+    get presence() {
+      return cursor.presence?.view;
     },
     joined: () =>
       new Promise((resolve, reject) => {

@@ -193,6 +193,8 @@ export class Rooms {
         if (epoch !== undefined && offset !== undefined) this.#take(room, { epoch, offset });
       } else if (name === 'room:joined') this.retryRefused();
       else for (const cursor of this.#rooms.get(room) ?? []) cursor.notice(name, data);
+    } else if (name.startsWith('presence:') && isNotice(data)) {
+      for (const cursor of this.#rooms.get(data.room) ?? []) cursor.tellPresence(data);
     } else if (isMeta(meta)) {
       const event = { event: name, data, meta };
       this.#take(meta.room, positionOf(event), event);

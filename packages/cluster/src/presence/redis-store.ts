@@ -66,7 +66,7 @@ const placeOf = (key: string): Place => {
   return { namespace: key.slice(0, at), room: key.slice(at + 1) };
 };
 
-/** Presence in Redis; `docs/adr/0008` says how it heals. */
+/** Presence in Redis; `docs/adr/0013` says how it heals. */
 export class RedisPresence implements PresenceStore {
   readonly #options: RedisPresenceOptions;
   readonly #sources = new Set<() => Iterable<Holding>>();
