@@ -102,6 +102,11 @@ export const gatewaySettings = z.object({
   FANFARE_SESSION_GRACE_MS: wholeNumber(0, 600_000)
     .default(25_000)
     .describe('How long a connection without rooms waits for a new token after the old one expired, in ms'),
+  FANFARE_SOCKET_ROOMS: flag
+    .default(true)
+    .describe(
+      'Let emitters on other nodes address a socket by its id; off saves a subscription for each connection',
+    ),
   FANFARE_FANOUT: flag
     .default(true)
     .describe(
@@ -177,6 +182,7 @@ export function loadGatewayConfig(env: Env) {
       expiringMs: settings.FANFARE_SESSION_EXPIRING_MS,
       graceMs: settings.FANFARE_SESSION_GRACE_MS,
     },
+    socketRooms: settings.FANFARE_SOCKET_ROOMS,
     fanout: settings.FANFARE_FANOUT,
     engine: readEngine(settings),
     limits: readLimits(settings, settings.FANFARE_WORKERS),

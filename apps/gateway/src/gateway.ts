@@ -217,6 +217,7 @@ const connectCluster = (target: RedisTarget, config: GatewayConfig, events: Gate
     node: config.node,
     livingNodes: async () => (await listNodes(link.pub)).map(({ node }) => node),
     countListeners: (channel) => countListeners(link.pub, channel),
+    socketRooms: config.socketRooms,
     userOf,
     // The client of a Redis Cluster does not tell of every move of a subscription.
     ...(link.isSharded && { positionCheckMs: 1000 }),

@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { eventually, RedisServer } from '@fanfare/testing';
+import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
+import { startServer } from '../test/start-server.ts';
 import { Bus } from './bus.ts';
 import { connectRedis } from './redis.ts';
 import { redisUrl } from './redis-url.ts';
@@ -54,3 +55,20 @@ it('a subscription that somebody waits for takes along those that nobody waits f
   expect(await cluster.standing(['first', 'second', 'third'])).toBe(3);
   expect(await cluster.commands()).toBe(2);
 });
+
+it.each([
+  [true, 1],
+  [false, 0],
+])(
+  'with rooms of sockets %s, %i node listens to what emitters tell a socket by its id',
+  async (socketRooms, listeners) => {
+    await using server = await RedisServer.start();
+    await using node = await startServer(server.url, { socketRooms });
+    const { client } = await node.connect(['lobby']);
+    const channel = `socket.io#/#${client.id}#`;
+    expect(await node.link.pub.call('PUBSUB', 'NUMSUB', channel)).toEqual([channel, listeners]);
+    const heard = nextEvent(client, 'hello');
+    node.io.to(client.id ?? '').emit('hello');
+    await heard;
+  },
+);

@@ -29,7 +29,12 @@ export interface TestServer extends AsyncDisposable {
 /** A bare Socket.IO server on our adapter and a real Redis; no gateway around it. */
 export async function startServer(
   url: string,
-  options: { node?: string; retention?: Partial<RetentionRule>; positionCheckMs?: number } = {},
+  options: {
+    node?: string;
+    retention?: Partial<RetentionRule>;
+    positionCheckMs?: number;
+    socketRooms?: boolean;
+  } = {},
 ): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
   const seen: TestServer['seen'] = { dropped: 0, invalid: 0, resets: [], missing: [] };
@@ -65,6 +70,7 @@ export async function startServer(
     livingNodes: async () => (await listNodes(link.pub)).map(({ node }) => node),
     countListeners: (channel) => countListeners(link.pub, channel),
     positionCheckMs: options.positionCheckMs ?? 30_000,
+    socketRooms: options.socketRooms ?? true,
     userOf: (socket) => z.string().optional().parse(socket.handshake.auth.user),
   });
   const io = stack.adopt(new Server(http, { adapter }), (server) => server.close());

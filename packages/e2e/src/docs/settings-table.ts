@@ -1,3 +1,4 @@
+import { type SettingRow, settingRows } from '@fanfare/runtime';
 import { z } from 'zod';
 import { code, table } from './markdown.ts';
 
@@ -8,12 +9,11 @@ const written = (value: unknown): string => {
 };
 
 /** A setting as a row. */
-const row = (name: string, field: z.ZodType): string[] => {
-  const { description = '', secret } = field.meta() ?? {};
+const row = ({ name, description, secret }: SettingRow, field: z.ZodType): string[] => {
   const fallback = field instanceof z.ZodDefault ? written(field.def.defaultValue) : '';
-  const isRequired = !(field instanceof z.ZodDefault || field instanceof z.ZodOptional);
+  const isRequired = !field.safeParse(undefined).success;
   return [
-    `${code(name)}${secret === true ? `, or ${code(`${name}_FILE`)}` : ''}`,
+    `${code(name)}${secret ? `, or ${code(`${name}_FILE`)}` : ''}`,
     isRequired ? 'required' : code(fallback),
     description,
   ];
@@ -23,8 +23,5 @@ const row = (name: string, field: z.ZodType): string[] => {
 export const settingsTable = (schema: z.ZodObject): string =>
   table(
     ['Setting', 'Default', 'What it does'],
-    Object.entries(schema.shape).map(([name, field]) => {
-      if (!(field instanceof z.ZodType)) throw new TypeError(`${name} is not a zod schema`);
-      return row(name, field);
-    }),
+    settingRows(schema).map((setting) => row(setting, schema.shape[setting.name])),
   );
