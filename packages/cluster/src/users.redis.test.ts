@@ -7,6 +7,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { keys } from './keys.ts';
+import { addToIndex, beat, takeApart } from './presence/leases.ts';
+import { readPresence } from './presence/redis-store.ts';
 import { loadScript } from './redis-script.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../deploy/redis/', import.meta.url));
@@ -112,6 +114,28 @@ describe('the users of deploy/redis', () => {
       expect([name, text, await mayRun('gateway', ...command)]).toEqual([name, text, true]);
       if (isChannel(name)) expect([name, await mayRun('gateway', 'SUBSCRIBE', text)]).toEqual([name, true]);
     }
+  });
+
+  it('let gateways hold presence, read it and take apart what another one has left', async () => {
+    const gateway = as('gateway');
+    const lease = 'n1/0/x.1';
+    expect(await beat(gateway, { lease, opens: { replaces: 'n1/0/' } })).toEqual({ isOurs: true, ended: [] });
+    expect(await addToIndex(gateway, lease, { rooms: ['/ project:1'], lifeMs: 1000 })).toBe(true);
+    const place = { namespace: '/', room: 'project:1' };
+    const changeKeys = [
+      keys.presentMembers(place.namespace, place.room),
+      keys.presentOrder(place.namespace, place.room),
+      keys.presentLease(place, lease),
+    ];
+    const change = loadScript(new URL('presence/change.lua', import.meta.url));
+    expect(await change.run(gateway, changeKeys, ['PUBLISH', 1000, 10, 0, 1, 'alice', ''])).toBe(1);
+    for (const user of ['gateway', 'api'] as const) {
+      expect(await readPresence(as(user), place, { limit: 10 })).toMatchObject({ count: 1 });
+    }
+    await takeApart(gateway, lease, async () => {
+      expect(await change.run(gateway, changeKeys, ['PUBLISH', 1000, 10, 1000, 10])).toBe(0);
+    });
+    expect(await readPresence(gateway, place, { limit: 10 })).toMatchObject({ count: 0 });
   });
 
   it('let the api write to rooms and publish, and leave nodes and their requests to gateways', async () => {
