@@ -4,6 +4,7 @@ import {
   Bus,
   connectRedis,
   EventLog,
+  Orders,
   probeBus,
   publishAsWorker,
   publishOverRedis,
@@ -56,7 +57,13 @@ export async function createApi(config: ApiConfig): Promise<Api> {
       ? undefined
       : stack.use(connectRedis({ target, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
   const publisher = stack.use(
-    redis ? publishOverRedis(redis, new EventLog(redis, config.retention)) : publishAsWorker(namespaces),
+    redis
+      ? publishOverRedis(
+          redis,
+          new EventLog(redis, config.retention),
+          new Orders(redis, config.longestTokenMs),
+        )
+      : publishAsWorker(namespaces, config.longestTokenMs),
   );
   if (redis) tellRedisWarnings(redis, events.redisWarned);
   const bus = redis && stack.use(new Bus(redis, events.bus));

@@ -65,6 +65,11 @@ export const apiSettings = z.object({
   FANFARE_OUTBOX_KEEP_MS: wholeNumber(0, 2_592_000_000)
     .default(3_600_000)
     .describe('How long an event stays in the outbox once it is told, in ms'),
+  FANFARE_LONGEST_TOKEN_MS: wholeNumber(60_000, 34_560_000_000)
+    .default(86_400_000)
+    .describe(
+      'How long a token lives at the most, in ms: revocations and removals are remembered for so long',
+    ),
   FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
     .default(20_000)
     .describe('Longest time between SIGTERM and the end of the process, in ms'),
@@ -102,6 +107,7 @@ export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
       tries: settings.FANFARE_OUTBOX_TRIES,
       keepMs: settings.FANFARE_OUTBOX_KEEP_MS,
     },
+    longestTokenMs: settings.FANFARE_LONGEST_TOKEN_MS,
     shutdownMs: settings.FANFARE_SHUTDOWN_MS,
     logLevel: settings.LOG_LEVEL,
     warnings,

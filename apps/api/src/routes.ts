@@ -1,6 +1,7 @@
 import type { ClusterPublisher } from '@fanfare/cluster';
 import { z } from 'zod';
 import { clusterRoutes } from './cluster/routes.ts';
+import { controlRoutes } from './control/routes.ts';
 import type { ApiEvents } from './events.ts';
 import { defineRoute, type Route } from './http/route.ts';
 import { openApiRoute } from './openapi/document.ts';
@@ -40,6 +41,7 @@ export function createRoutes(deps: {
     ...publishRoutes({ publisher, namespaces, events }),
     ...roomsRoutes({ log: publisher.log, namespaces }),
     presenceRoute({ presence: publisher.presence, namespaces }),
+    ...controlRoutes({ publisher, namespaces }),
     ...clusterRoutes({ publisher, redisWarnings }),
     health,
   ];

@@ -97,6 +97,22 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     labelNames: ['reason'],
     registers,
   });
+  const ordered = new Counter({
+    name: 'fanfare_orders_total',
+    help: 'Orders of backends about users that this process has carried out: revocations, removals and the like',
+    labelNames: ['kind'],
+    registers,
+  });
+  /** How many revocations and removals are in force, where they are kept. */
+  let countStanding = () => 0;
+  new Gauge({
+    name: 'fanfare_orders_in_force',
+    help: 'Revocations and removals that this process holds against old tokens',
+    registers,
+    collect() {
+      this.set(countStanding());
+    },
+  });
   const partial = new Counter({
     name: 'fanfare_cluster_partial_answers_total',
     help: 'Cluster queries answered without every node',
@@ -180,6 +196,9 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     answered: () => {
       if (countDeliveries !== undefined) answers.sent += 1;
     },
+    ordersFrom: (source: () => number) => {
+      countStanding = source;
+    },
     /** Takes broadcast deliveries from a running total instead of one call each. */
     deliveriesFrom: (source: () => number) => {
       countDeliveries = source;
@@ -197,6 +216,10 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       errors.inc({ code: error.code });
       if (error.code === 'internal') log.error({ ...fields, err: error.cause ?? error }, 'handler failed');
       else log.debug({ ...fields, code: error.code }, 'request refused');
+    },
+    ordered: (kind: string) => {
+      ordered.inc({ kind });
+      log.debug({ kind }, 'order carried out');
     },
     sessionExpired: () => expired.inc(),
     sessionRefreshed: () => refreshed.inc(),

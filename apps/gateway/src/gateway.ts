@@ -10,9 +10,13 @@ import {
   createRoomAdapter,
   createWorkerAdapter,
   EventLog,
+  FollowedOrders,
+  givenOrder,
   holdLease,
   listNodes,
   MemoryPresence,
+  ORDER_REQUEST,
+  Orders,
   type PresenceObserver,
   type PresenceStore,
   probeBus,
@@ -20,6 +24,7 @@ import {
   RedisPresence,
   type RedisTarget,
   reportStatus,
+  Standing,
   takeConnections,
   tellRedisWarnings,
 } from '@fanfare/cluster';
@@ -39,14 +44,17 @@ import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/server.ts';
 import { type Identity, openIdentity } from './identity/identity.ts';
+import type { VerifyToken } from './identity/verifier.ts';
 import { createLimits, type Limits, limitUsers } from './limits/limits.ts';
 import { watchConnections } from './limits/watch.ts';
 import { registerPresence } from './presence/handlers.ts';
 import { openPresence, type Presence } from './presence/presence.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
+import { type Authorize, createAuthorize, verifyFor } from './session/authority.ts';
 import { closeGradually, refuseNewSessions } from './session/drain.ts';
 import { registerSession } from './session/handlers.ts';
+import { createOrderTaker, type OrderTaker } from './session/orders.ts';
 import { createSessions, type Sessions } from './session/sessions.ts';
 import { registerSignals } from './signals/handlers.ts';
 import { createDispatch } from './socket/dispatch.ts';
@@ -66,6 +74,9 @@ import { registerUsers } from './users/handlers.ts';
 import { createTellUser } from './users/tell-user.ts';
 
 const VERSION = '0.1.0';
+
+/** Longest wait for the orders that were given before the start, in ms. */
+const ORDERS_MS = 1000;
 
 /** Longest wait for peers to confirm that their connection is closed, and for requests under way. */
 const CLOSE_MS = 2000;
@@ -104,6 +115,8 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const close = closeOnce(io, Math.min(CLOSE_MS, config.shutdownMs / 2));
   stack.defer(close);
   const identity = stack.use(openIdentity(config.identity, events.tokenKeys));
+  const standing = redis?.orders.standing ?? new Standing();
+  const authorize = createAuthorize(standing);
   const rooms = new Map(config.namespaces.map((name) => [name, openRooms(io.of(name), redis?.log)]));
   const sessions = stack.use(createSessions(config.session, events));
   const presences = new Map(
@@ -116,6 +129,15 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   events.presence.roomsFrom(() =>
     [...presences.values()].reduce((sum, presence) => sum + (presence?.rooms ?? 0), 0),
   );
+  const taker = stack.use(
+    createOrderTaker({
+      namespaces: [...rooms].map(([name, own]) => ({ namespace: io.of(name), rooms: own })),
+      standing,
+      events,
+    }),
+  );
+  takeOrders({ io, followed: redis?.orders, standing, taker });
+  events.ordersFrom(() => standing.size);
   const hasTeam = config.handlers !== undefined;
   const edges = new Map(
     [...rooms].map(([name, own]) => [
@@ -127,11 +149,14 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
         rooms: own,
         presence: presences.get(name),
         sessions,
+        standing,
+        taker,
+        authorize,
         hasTeam,
       }),
     ]),
   );
-  if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, rooms);
+  if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, { rooms, authorize });
 
   const report = createReporter({ config, incarnation, startedAt, events });
   const probe = redis && stack.use(probeBus({ ...redis, incarnation }));
@@ -153,6 +178,8 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   return {
     ports,
     listen: async () => {
+      // A token that was revoked before the start opens nothing from the first connection on; without Redis nobody knows.
+      await Promise.race([redis?.orders.known, delay(ORDERS_MS, undefined, { ref: false })]);
       if (isWorker) {
         AggregatorRegistry.setRegistries(registry);
         // Answers the primary when it gathers the metrics of its workers.
@@ -210,6 +237,7 @@ const connectCluster = (target: RedisTarget, config: GatewayConfig, events: Gate
   tellRedisWarnings(link, events.redisWarned);
   const bus = stack.use(new Bus(link, events.bus));
   const log = new EventLog(link, config.retention);
+  const orders = stack.use(new FollowedOrders({ orders: new Orders(link), bus }));
   const adapter: AdapterFactory = createRoomAdapter({
     bus,
     log,
@@ -219,10 +247,31 @@ const connectCluster = (target: RedisTarget, config: GatewayConfig, events: Gate
     countListeners: (channel) => countListeners(link.pub, channel),
     socketRooms: config.socketRooms,
     userOf,
+    mayTell: () => orders.inStep(),
     // The client of a Redis Cluster does not tell of every move of a subscription.
     ...(link.isSharded && { positionCheckMs: 1000 }),
   });
-  return { link, bus, log, adapter, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { link, bus, log, orders, adapter, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+};
+
+/** Has orders carried out that come over Redis, or from the api among the workers of a machine that has none. */
+const takeOrders = (deps: {
+  io: GatewayServer;
+  followed: FollowedOrders | undefined;
+  standing: Standing;
+  taker: OrderTaker;
+}): void => {
+  const { io, followed, standing, taker } = deps;
+  followed?.follow(taker.carryOut);
+  if (followed !== undefined) return;
+  io.on(ORDER_REQUEST, (message: unknown, answer: () => void) => {
+    const given = givenOrder.safeParse(message).data;
+    if (given === undefined) return;
+    standing.sweep();
+    standing.apply(given);
+    taker.carryOut([given]);
+    answer();
+  });
 };
 
 /** Presence of the cluster, where there is one to share it. */
@@ -261,19 +310,23 @@ const openNamespace = (
     rooms: Rooms;
     presence: Presence | undefined;
     sessions: Sessions;
+    standing: Standing;
+    taker: OrderTaker;
+    authorize: Authorize;
     hasTeam: boolean;
   },
 ): Edge => {
-  const { identity, events, limits, rooms, presence, sessions, hasTeam } = deps;
+  const { identity, events, limits, rooms, presence, sessions, standing, taker, authorize, hasTeam } = deps;
   const edge = createEdge(events);
   guardAuth(namespace, events);
-  authenticate(namespace, identity.admit, events);
+  const unrevoked = (verify: VerifyToken) => verifyFor(namespace.name, verify, standing);
+  authenticate(namespace, unrevoked(identity.admit), events);
   limitUsers(namespace, { limits, events });
   if (hasTeam) guardNamespace(namespace, events);
-  registerRooms({ rooms, edge, limits, presence });
-  registerPresence(edge, presence);
-  registerSignals(edge);
-  registerSession({ edge, verify: identity.verify, sessions });
+  registerRooms({ rooms, edge, authorize, limits, presence });
+  registerPresence({ edge, authorize, presence });
+  registerSignals({ edge, authorize });
+  registerSession({ edge, verify: unrevoked(identity.verify), sessions, standing });
   registerUsers({ edge, tellUser: createTellUser(namespace) });
   const forget = hasTeam ? undefined : forgetHandshakes();
   const dispatch = createDispatch({ edge, events, limits, guard: hasTeam, refusalOf: expiredRefusal });
@@ -295,6 +348,7 @@ const openNamespace = (
     sessions.begin(socket);
     slimSocket(socket);
     forget?.(socket);
+    taker.check(socket);
   });
   return edge;
 };

@@ -2,6 +2,10 @@ export type { BusObserver } from './adapter/bus-observer.ts';
 export { createLocalAdapter } from './adapter/local-adapter.ts';
 export { type AdapterFactory, createRoomAdapter, RoomAdapter } from './adapter/room-adapter.ts';
 export { Bus } from './bus.ts';
+export { FollowedOrders } from './control/follow.ts';
+export { type GivenOrder, givenAt, givenOrder, type Order } from './control/order.ts';
+export { Orders } from './control/orders.ts';
+export { Standing } from './control/standing.ts';
 export {
   EventLog,
   type LogPage,
@@ -28,6 +32,7 @@ export type {
 } from './presence/store.ts';
 export {
   type ClusterPublisher,
+  ORDER_REQUEST,
   type Publication,
   type Publishing,
   publishAsWorker,

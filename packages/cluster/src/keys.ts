@@ -13,6 +13,14 @@ export const keys = {
   nodeReports: '{fanfare:nodes}:reports',
   /** Sorted set: `node/worker` → when its lease ends, in ms of Redis's clock. */
   nodeLeases: '{fanfare:nodes}:leases',
+  /** Sorted set: what each order is about → its number. The three keys and the channel share a slot. */
+  orderNumbers: '{fanfare:orders}:numbers',
+  /** Sorted set: what each order is about → when it is forgotten, in ms of Redis's clock. */
+  orderEnds: '{fanfare:orders}:ends',
+  /** Hash: what each order is about → the order as JSON. */
+  orders: '{fanfare:orders}:given',
+  /** Channel on which nodes are told of each order. */
+  orderChannel: '{fanfare:orders}',
   /** Channel on which one process hears itself through Redis. */
   probe: (incarnation: string): string => `fanfare:probe:${incarnation}`,
 

@@ -10,6 +10,8 @@ import {
 import { Emitter } from '@socket.io/redis-emitter';
 import { Server } from 'socket.io';
 import { z } from 'zod';
+import { type GivenOrder, lifeOf, type Order } from './control/order.ts';
+import { Orders } from './control/orders.ts';
 import type { AppendResult, Sequence } from './event-log/appending.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { toldRoom } from './inbox.ts';
@@ -56,9 +58,14 @@ export interface ClusterPublisher extends AsyncDisposable {
   publish(publication: Publication): Promise<Publishing[]>;
   /** The results of each, in the given order; logged events of one room are appended in that order. */
   publishMany(publications: readonly Publication[]): Promise<Publishing[][]>;
+  /** Has an order about a user carried out on every node, and kept; rejects with `unavailable` when it is not. */
+  order(order: Order): Promise<GivenOrder>;
   /** What the living processes say of themselves; rejects with `unavailable` when they cannot be asked. */
   nodes(): Promise<NodeReport[]>;
 }
+
+/** Told to every worker of a machine without Redis: a `GivenOrder`, which each confirms once it is carried out. */
+export const ORDER_REQUEST = 'fanfare:order';
 
 /** Asked of every worker of a machine without Redis, answered with its `NodeReport`. */
 export const REPORT_REQUEST = 'fanfare:report';
@@ -101,7 +108,11 @@ const toPublishing = (room: string, result: AppendResult): Publishing =>
     : { room: toldRoom(room), epoch: result.epoch, offset: result.offset, duplicate: result.duplicate };
 
 /** Publishes over Redis: into the rooms' logs, or in the wire format of the adapter for what is ephemeral. */
-export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublisher {
+export function publishOverRedis(
+  link: RedisLink,
+  log: EventLog,
+  orders: Orders = new Orders(link),
+): ClusterPublisher {
   const tell = (publication: Publication): Promise<Publishing[]> => {
     const accepted: Promise<unknown>[] = [];
     const client = {
@@ -145,6 +156,7 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
     presence: (place, page) => readPresence(link.pub, place, page),
     publish: (publication) => (publication.ephemeral ? tell(publication) : append(publication)),
     publishMany,
+    order: (order) => orders.give(order),
     nodes: () =>
       listNodes(link.pub).catch((cause: unknown) => {
         throw unavailable(cause);
@@ -154,7 +166,7 @@ export function publishOverRedis(link: RedisLink, log: EventLog): ClusterPublish
 }
 
 /** Publishes as one more worker of a machine without Redis: a Server that has no sockets. Everything is ephemeral. */
-export function publishAsWorker(namespaces: readonly string[]): ClusterPublisher {
+export function publishAsWorker(namespaces: readonly string[], longestTokenMs: number): ClusterPublisher {
   const io = new Server({ adapter: createWorkerAdapter() });
   for (const namespace of namespaces) io.of(namespace);
   const publish = async (publication: Publication): Promise<Publishing[]> =>
@@ -162,12 +174,27 @@ export function publishAsWorker(namespaces: readonly string[]): ClusterPublisher
       io.of(publication.namespace).to(room).except(except).emit(event, data, meta);
       return { room: meta.room, ...AT_NO_POSITION };
     });
+  let lastNumber = 0;
+  const order = async (given: Order): Promise<GivenOrder> => {
+    const now = Date.now();
+    lastNumber = Math.max(now * 1000, lastNumber + 1);
+    const message: GivenOrder = {
+      number: lastNumber,
+      until: now + lifeOf(given, longestTokenMs),
+      order: given,
+    };
+    await io.serverSideEmitWithAck(ORDER_REQUEST, message).catch((cause: unknown) => {
+      throw unavailable(cause);
+    });
+    return message;
+  };
   return {
     mode: 'single',
     log: undefined,
     presence: undefined,
     publish,
     publishMany: (publications) => Promise.all(publications.map(publish)),
+    order,
     nodes: async () => {
       const answers = await io.serverSideEmitWithAck(REPORT_REQUEST).catch((cause: unknown) => {
         throw unavailable(cause);

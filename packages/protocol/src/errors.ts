@@ -7,6 +7,11 @@ export const ERRORS = {
     retryable: false,
     message: 'The token has expired: connect with a fresh one',
   },
+  token_revoked: {
+    status: 401,
+    retryable: false,
+    message: 'The token has been revoked: connect with a newer one, if you may',
+  },
   api_key_invalid: {
     status: 401,
     retryable: false,

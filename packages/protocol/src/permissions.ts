@@ -47,6 +47,7 @@ export const tokenClaims = z.object({
   exp: z.number().max(LAST_SECOND),
   iat: z.number().optional(),
   jti: z.string().max(256).optional(),
+  sid: z.string().max(256).optional(),
   namespaces: z.array(z.string()).default(['/']),
   rooms: z.record(roomPattern, z.array(grant)).default({}),
   users: z.array(userPattern).optional(),

@@ -66,7 +66,7 @@ const mount = (
   route: Route,
   { identify, events }: { identify: KeyRing['identify']; events: ApiEvents },
 ): void => {
-  const readBody = route.body && createBodyReader(route.body.maxBytes);
+  const readBody = route.body && createBodyReader(route.body);
   app[route.method](route.path.replaceAll(/\{(\w+)\}/g, ':$1'), async (req, res) => {
     const startedAt = performance.now();
     let outcome: Outcome = 'accepted';
@@ -101,10 +101,14 @@ const mount = (
 /** A full batch has about this many, none of it deep. */
 const BODY_ENTRIES = 200_000;
 
+const isWithoutBody = ({ headers }: Request): boolean =>
+  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+
 /** Any JSON value is read, so that the schema says what is wrong with it. */
-const createBodyReader = (maxBytes: number) => {
+const createBodyReader = ({ maxBytes, isOptional = false }: NonNullable<Route['body']>) => {
   const parseJson = express.json({ limit: maxBytes, strict: false });
   return async (req: Request, res: Response): Promise<unknown> => {
+    if (isOptional && isWithoutBody(req)) return {};
     await new Promise<void>((resolve, reject) => {
       parseJson(req, res, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
     });

@@ -27,7 +27,7 @@ interface RouteFacts {
   /** Unique name of the operation in the OpenAPI document. */
   operation: string;
   /** The group it stands in on the page. */
-  tag: 'Publishing' | 'Rooms' | 'Operations';
+  tag: 'Publishing' | 'Rooms' | 'Users' | 'Operations';
   summary: string;
   description: string;
   /** The scope that the API key of a caller needs, for the room of the path where there is one; `open` takes no key. */
@@ -44,6 +44,8 @@ interface Body<Schema extends z.ZodType> {
   schema: Schema;
   /** What the document shows where it says more than the schema, which checks no further than a route wants. */
   documented?: z.ZodType;
+  /** A request without a body is one with an empty object. */
+  isOptional?: boolean;
   /** Largest body, in bytes. */
   maxBytes: number;
   examples: Record<string, { summary: string; value: unknown }>;

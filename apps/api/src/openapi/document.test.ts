@@ -18,6 +18,7 @@ const routes: Route[] = createRoutes({
     presence: undefined,
     publish: nobody,
     publishMany: nobody,
+    order: nobody,
     nodes: nobody,
     [Symbol.asyncDispose]: async () => undefined,
   },
@@ -50,7 +51,7 @@ const operation = z.object({
     .optional(),
   requestBody: z
     .object({
-      required: z.literal(true),
+      required: z.boolean(),
       content: z.object({
         'application/json': z.object({
           schema: z.looseObject({}),

@@ -50,6 +50,7 @@ const createOpenApiDocument = (
     servers: [{ url: '/' }],
     tags: [
       { name: 'Publishing', description: 'For the backends of your products' },
+      { name: 'Users', description: 'Who may hear what, and whose connections end' },
       { name: 'Rooms', description: 'What rooms keep of their past' },
       { name: 'Operations', description: 'For who runs the cluster' },
     ],
@@ -85,7 +86,10 @@ const operationOf = (route: Route): ZodOpenApiOperationObject => {
       },
     }),
     ...(route.body && {
-      requestBody: { required: true, content: { 'application/json': jsonBody(route.body) } },
+      requestBody: {
+        required: !route.body.isOptional,
+        content: { 'application/json': jsonBody(route.body) },
+      },
     }),
     responses: {
       '200': {

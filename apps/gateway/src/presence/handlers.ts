@@ -1,10 +1,15 @@
 import { AppError, presenceList } from '@fanfare/protocol';
-import { authorize } from '../identity/permission.ts';
+import type { Authorize } from '../session/authority.ts';
 import type { Edge } from '../socket/on.ts';
 import type { Presence } from './presence.ts';
 
 /** `presence:list`. */
-export function registerPresence(edge: Edge, presence: Presence | undefined): void {
+export function registerPresence(deps: {
+  edge: Edge;
+  authorize: Authorize;
+  presence: Presence | undefined;
+}): void {
+  const { edge, authorize, presence } = deps;
   edge.on(presenceList, (socket, { room, cursor }) => {
     authorize(socket, { room, action: 'presence' });
     if (presence === undefined) {

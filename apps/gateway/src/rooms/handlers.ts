@@ -1,6 +1,7 @@
 import { AppError, isInbox, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
-import { authorize, ownRoom } from '../identity/permission.ts';
+import { ownRoom } from '../identity/permission.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { Authorize } from '../session/authority.ts';
 import { expiredRefusal } from '../socket/handshake.ts';
 import type { Edge } from '../socket/on.ts';
 import { publisherOf } from '../socket/sender.ts';
@@ -34,10 +35,11 @@ type JoinStep = () => JoinedRoom;
 export function registerRooms(deps: {
   rooms: Rooms;
   edge: Edge;
+  authorize: Authorize;
   limits: Limits;
   presence: Watchers | undefined;
 }): void {
-  const { rooms, edge, limits, presence } = deps;
+  const { rooms, edge, authorize, limits, presence } = deps;
   const join = async (socket: GatewaySocket, request: RoomRequest): Promise<JoinStep> => {
     const { since, replay } = request;
     const room = ownRoom(socket, request.room);

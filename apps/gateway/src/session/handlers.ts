@@ -1,21 +1,27 @@
-import { roomToldIn } from '@fanfare/cluster';
+import { roomToldIn, type Standing } from '@fanfare/cluster';
 import { AppError, isRoomName, type TokenClaims, tokenRefresh } from '@fanfare/protocol';
 import { allows } from '../identity/permission.ts';
 import type { VerifyToken } from '../identity/verifier.ts';
-import { checkNamespace } from '../socket/handshake.ts';
 import type { Edge } from '../socket/on.ts';
 import type { Sessions } from './sessions.ts';
 
 /** `token:refresh`: the session goes on with a new token, and keeps those of its rooms that the new one allows. */
-export function registerSession(deps: { edge: Edge; verify: VerifyToken; sessions: Sessions }): void {
-  const { edge, verify, sessions } = deps;
+export function registerSession(deps: {
+  edge: Edge;
+  verify: VerifyToken;
+  sessions: Sessions;
+  standing: Standing;
+}): void {
+  const { edge, verify, sessions, standing } = deps;
   edge.on(tokenRefresh, async (socket, { token }) => {
     const claims = await verify({ token });
     if (claims.sub !== socket.data.user.id)
       throw new AppError('token_invalid', 'The token is of another user: connect anew with it');
-    checkNamespace(claims, socket.nsp.name);
     if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
-    sessions.refresh(socket, claims, (room) => mayStay(claims, room));
+    const namespace = socket.nsp.name;
+    const mayStayNow = (room: string) =>
+      mayStay(claims, room) && !standing.isRemoved(claims, { namespace, room: roomToldIn(room) ?? room });
+    sessions.refresh(socket, claims, mayStayNow);
     return { expiresAt: claims.exp * 1000 };
   });
 }

@@ -1,10 +1,10 @@
 import { roomSignal } from '@fanfare/protocol';
-import { authorize } from '../identity/permission.ts';
+import type { Authorize } from '../session/authority.ts';
 import type { Edge } from '../socket/on.ts';
 import { metaOf } from '../socket/sender.ts';
 
 /** `room:signal`: to the other members of the room, never logged. */
-export function registerSignals(edge: Edge): void {
+export function registerSignals({ edge, authorize }: { edge: Edge; authorize: Authorize }): void {
   edge.on(roomSignal, (socket, { room, event, data }) => {
     authorize(socket, { room, action: 'signal', event });
     socket.to(room).emit(event, data, metaOf(socket, room));

@@ -5,12 +5,6 @@ import type { GatewayNamespace, GatewaySocket } from './server.ts';
 
 const NO_INFO = Object.freeze({});
 
-/** Throws `forbidden` unless the token opens the namespace. */
-export const checkNamespace = (claims: TokenClaims, namespace: string): void => {
-  if (!claims.namespaces.includes(namespace))
-    throw new AppError('forbidden', 'The token does not open this namespace');
-};
-
 /** When the token of a socket expires, in ms since 1970. */
 export const expiryOf = ({ data }: GatewaySocket): number => data.claims.exp * 1000;
 
@@ -29,7 +23,6 @@ export function authenticate(namespace: GatewayNamespace, admit: VerifyToken, ev
   namespace.use((socket, next) => {
     admit(socket.handshake.auth)
       .then((claims) => {
-        checkNamespace(claims, namespace.name);
         identify(socket, claims);
         next();
       })

@@ -3,8 +3,9 @@ import { pathToFileURL } from 'node:url';
 import { AppError, eventName, LIMITS, sharedRoomName } from '@fanfare/protocol';
 import { StartError } from '@fanfare/runtime';
 import { z } from 'zod';
-import { authorize, type RoomRequest } from '../identity/permission.ts';
+import type { RoomRequest } from '../identity/permission.ts';
 import type { RoomPosition, Rooms } from '../rooms/rooms.ts';
+import type { Authorize } from '../session/authority.ts';
 import type { GatewayServer, GatewaySocket } from '../socket/server.ts';
 
 /** What a team's module gets beside the stock `io`. */
@@ -41,7 +42,7 @@ const publication = z.object({
 export async function installTeamHandlers(
   path: string,
   io: GatewayServer,
-  rooms: ReadonlyMap<string, Rooms>,
+  { rooms, authorize }: { rooms: ReadonlyMap<string, Rooms>; authorize: Authorize },
 ): Promise<void> {
   const url = pathToFileURL(resolve(path)).href;
   let loaded: unknown;

@@ -27,6 +27,8 @@ export interface RoomAdapterOptions {
   countListeners: (channel: string) => Promise<number>;
   /** The user behind a socket, whom a publish may except. */
   userOf: (socket: Socket) => string | undefined;
+  /** Settles when nothing keeps this node from telling what is logged; rejects when that cannot be known. Default: at once. */
+  mayTell?: () => Promise<void>;
   /** How often every room is compared with its log, in ms, whatever the subscriptions say. Default 30 s. */
   positionCheckMs?: number;
   /** Whether emitters may address a socket by its id; costs a subscription per socket. Default true. */
@@ -229,13 +231,19 @@ export class RoomAdapter extends Adapter {
     const known = this.#interests.get(room);
     if (known !== undefined) return known;
     if (this.sids.has(room) || isUserRoom(room)) return this.#enterOwn(room);
-    const { log } = this.#options;
+    const { log, mayTell } = this.#options;
     const place = { namespace: this.#namespace.name, room };
     const feed =
       log === undefined || !this.#hasLog(room)
         ? undefined
         : new RoomFeed({
-            log: { sync: (...query) => this.#reads.run(() => log.sync(...query)) },
+            log: {
+              sync: (...query) =>
+                this.#reads.run(async () => {
+                  await mayTell?.();
+                  return log.sync(...query);
+                }),
+            },
             place,
             sink: {
               deliver: (event) => this.#tellLogged(room, event),
