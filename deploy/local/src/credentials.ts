@@ -15,7 +15,7 @@ export interface TokenRequest {
   exp?: number;
 }
 
-/** What a started cluster accepts; random at each start. */
+/** What a started cluster accepts; random at each start unless it is given. */
 export interface Credentials {
   /** Key of `POST /v1/publish`. */
   readonly apiKey: string;
@@ -24,8 +24,10 @@ export interface Credentials {
   issueToken(request?: TokenRequest): Promise<string>;
 }
 
-export const createCredentials = (namespaces: readonly string[]): Credentials => {
-  const tokenSecret = randomBytes(32).toString('base64url');
+export const createCredentials = (
+  namespaces: readonly string[],
+  tokenSecret = randomBytes(32).toString('base64url'),
+): Credentials => {
   const key = new TextEncoder().encode(tokenSecret);
   return {
     apiKey: randomBytes(24).toString('base64url'),

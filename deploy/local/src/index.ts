@@ -1,3 +1,4 @@
+export type { LocalBoard } from './board.ts';
 export type { TokenRequest } from './credentials.ts';
 export type { GatewayNode } from './gateway-nodes.ts';
 export type { LogLine } from './log-lines.ts';

@@ -31,8 +31,8 @@ const parseRecord = (text: string) => {
 
 /** Of a line that is no JSON record: what is printed by hand or by a crash is meant to be read. */
 const levelOfText = ({ process, stream, text }: LogLine): Level => {
-  // Redis warns of its defaults at every start; what matters of it shows in the logs of the gateways.
-  if (process === 'redis') return 'info';
+  // Redis warns of its defaults at every start; what matters of it, or of PostgreSQL, shows in the logs of the others.
+  if (process === 'redis' || process === 'postgres') return 'info';
   if (process !== 'nginx') return stream === 'stderr' ? 'error' : 'warn';
   const named = /\[(debug|info|notice|warn|error|crit|alert|emerg)\]/.exec(text)?.[1];
   return named === undefined ? 'info' : (NGINX_LEVELS[named] ?? 'error');

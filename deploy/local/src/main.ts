@@ -59,11 +59,17 @@ const launch = async (options: LauncherOptions): Promise<void> => {
   };
   await using started = options.single
     ? await startSingle(shared)
-    : await startStack({ ...shared, nodes: options.nodes });
+    : await startStack({ ...shared, nodes: options.nodes, ...(options.board && { board: {} }) });
+  const told = { ...started, boardUrl: options.board ? `${started.url}/board/` : undefined };
   process.stdout.write(
-    options.json ? `${jsonAnnouncement(started)}\n` : announcement(started, { single: options.single }),
+    options.json ? `${jsonAnnouncement(told)}\n` : announcement(told, { single: options.single }),
   );
   log.release();
+  if ('board' in started && options.board) {
+    started.board().catch((error: Error) => {
+      if (!signal.aborted) tell(`The board did not start: ${error.message}`);
+    });
+  }
   if (!signal.aborted) await once(signal, 'abort');
   tell('Stopping …');
 };

@@ -1,10 +1,11 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NGINX_CONF = fileURLToPath(new URL('../../../nginx.conf', import.meta.url));
+const BOARD_CONF = fileURLToPath(new URL('../../nginx/compose/board.conf', import.meta.url));
 
 /** What an nginx on this machine puts behind its one public port. */
 export interface NginxConfigOptions {
@@ -18,6 +19,8 @@ export interface NginxConfigOptions {
   gateways: readonly { id: string; port: number }[];
   /** Port of the api on 127.0.0.1. */
   apiPort: number;
+  /** Port of the board on 127.0.0.1, where there is one. */
+  boardPort?: number | undefined;
 }
 
 /**
@@ -37,6 +40,9 @@ export async function writeNginxConfig(options: NginxConfigOptions): Promise<voi
     writeFile(join(includes, 'http.conf'), httpConf(options)),
     writeFile(join(includes, 'gateways.conf'), gatewaysConf(gateways)),
     writeFile(join(includes, 'listen.conf'), listenConf(options)),
+    ...(options.boardPort === undefined
+      ? []
+      : [writeFile(join(includes, 'board.conf'), await boardConf(options.boardPort))]),
   ]);
 }
 
@@ -69,4 +75,9 @@ function gatewaysConf(gateways: NginxConfigOptions['gateways']): string {
 
 function listenConf({ host, port }: NginxConfigOptions): string {
   return `listen ${isIPv6(host) ? `[${host}]` : host}:${port} backlog=4096;\n`;
+}
+
+/** That of compose, with an address that needs no name server. */
+async function boardConf(port: number): Promise<string> {
+  return (await readFile(BOARD_CONF, 'utf8')).replace('board:3200', `127.0.0.1:${port}`);
 }

@@ -9,6 +9,7 @@ test('three nodes on 127.0.0.1:8080 are the default', () => {
     host: '127.0.0.1',
     json: false,
     single: false,
+    board: true,
     help: false,
   });
 });
@@ -22,8 +23,13 @@ test('every option is read', () => {
     host: '::1',
     json: true,
     single: true,
+    board: false,
     help: true,
   });
+});
+
+test('the board runs unless it is not asked for', () => {
+  expect(parseOptions(['--no-board']).board).toBe(false);
 });
 
 test.each([

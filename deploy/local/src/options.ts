@@ -6,6 +6,7 @@ export const USAGE = `npm start [-- options]
   --workers N   worker processes per node, default 1; 2 with --single
   --port N      public port, default 8080; 0 takes a free one
   --host H      address that it listens on, default 127.0.0.1
+  --no-board    without the example product at /board/ and its PostgreSQL
   --json        print one JSON line when ready; logs go to stderr
   --single      one node without Redis and nginx, whatever --nodes says
   --help        this text
@@ -24,6 +25,7 @@ export interface LauncherOptions {
   host: string;
   json: boolean;
   single: boolean;
+  board: boolean;
   help: boolean;
 }
 
@@ -34,6 +36,7 @@ const KNOWN = {
   host: { type: 'string', default: '127.0.0.1' },
   json: { type: 'boolean', default: false },
   single: { type: 'boolean', default: false },
+  'no-board': { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -69,6 +72,7 @@ export const parseOptions = (args: readonly string[]): LauncherOptions => {
     host: values.host,
     json: values.json,
     single: values.single,
+    board: !values['no-board'] && !values.single,
     help: values.help,
   };
 };

@@ -10,6 +10,7 @@ import {
   RedisServer,
 } from '@fanfare/testing';
 import { startApp } from './app-process.ts';
+import { type LocalBoard, planBoard } from './board.ts';
 import { createCredentials, type TokenRequest } from './credentials.ts';
 import { createGatewayNodes, type GatewayNode } from './gateway-nodes.ts';
 import type { LogLine } from './log-lines.ts';
@@ -39,6 +40,8 @@ export interface StackOptions {
    * `login`, which is user and password up to the `@`.
    */
   redisUrlOf?: (process: string, login: string) => string;
+  /** The example product too, with these settings and sample data, at `/board/` and with a PostgreSQL of its own. */
+  board?: Env;
   /** Hears every line of every process. */
   onLog?: (line: LogLine) => void;
   /** Hears what is being started. */
@@ -61,6 +64,8 @@ export interface Stack extends AsyncDisposable {
   readonly redis: RedisServer;
   readonly api: { readonly url: string; readonly opsUrl: string; readonly process: ManagedProcess };
   readonly nginx: NginxServer;
+  /** Resolves when the example product is up, which is some seconds after the rest; rejects where there is none. */
+  board(): Promise<LocalBoard>;
   /** A token with other claims than `token` has. */
   issueToken(request: TokenRequest): Promise<string>;
   /**
@@ -70,6 +75,10 @@ export interface Stack extends AsyncDisposable {
   startNode(id?: string): Promise<GatewayNode>;
 }
 
+/** The api starts before the board has made the database that it reads: that is no news. */
+const isOfMissingOutbox = ({ process, text }: LogLine): boolean =>
+  process === 'api' && text.includes('"outbox is away');
+
 /** Starts everything and waits until it is ready; a failure half-way ends what was started. */
 export const startStack = async (options: StackOptions = {}): Promise<Stack> => {
   const { nodes: count = 3, host = '127.0.0.1', onProgress = () => {} } = options;
@@ -78,8 +87,12 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   await using starting = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'fanfare-'));
   starting.defer(() => rm(dir, { recursive: true, force: true }));
-  const group = starting.use(createProcessGroup({ dir, onLog: options.onLog, onExit: options.onExit }));
-  const credentials = createCredentials(namespacesOf(env));
+  let awaitsBoard = options.board !== undefined;
+  const onLog = (line: LogLine) => {
+    if (!awaitsBoard || !isOfMissingOutbox(line)) options.onLog?.(line);
+  };
+  const group = starting.use(createProcessGroup({ dir, onLog, onExit: options.onExit }));
+  const credentials = createCredentials(namespacesOf(env), options.env?.FANFARE_TOKEN_SECRET || undefined);
 
   onProgress('Starting Redis …');
   const users = createRedisUsers();
@@ -95,6 +108,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
   options.signal?.throwIfAborted();
 
   onProgress(`Starting ${count} gateway ${count === 1 ? 'node' : 'nodes'} and the api …`);
+  const board = options.board ? starting.use(await planBoard(credentials)) : undefined;
   const sharedBy = (name: string) => {
     const login = users.loginOf(name === 'api' ? 'api' : 'gateway');
     const redisUrl = options.redisUrlOf?.(name, login) ?? `redis://${login}127.0.0.1:${redis.port}`;
@@ -112,7 +126,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
       name: 'api',
       port: 0,
       opsPort: 0,
-      env: apiEnv(sharedBy('api'), options.apiEnv ?? {}),
+      env: apiEnv(sharedBy('api'), { ...board?.apiEnv, ...options.apiEnv }),
       ...group.watch('api'),
     }),
     ...Array.from({ length: count }, () => nodes.start()),
@@ -122,10 +136,28 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
 
   onProgress('Starting nginx …');
   const port = options.port || (await freePort(host));
-  const configure = () => writeNginxConfig({ dir, host, port, gateways: nodes.list(), apiPort: api.port });
+  const configure = () =>
+    writeNginxConfig({
+      dir,
+      host,
+      port,
+      gateways: nodes.list(),
+      apiPort: api.port,
+      boardPort: board?.port,
+    });
   await configure();
   const nginx = starting.use(await NginxServer.start({ ...group.watch('nginx'), dir }));
   const token = await credentials.issueToken();
+
+  const boardStarted = board
+    ? board.start({ group, env: options.board ?? {}, apiPort: api.port, url: urlOf(host, port) })
+    : Promise.reject(new Error('The stack was started without `board`.'));
+  // Whoever needs it waits for it, and hears then why there is none.
+  boardStarted
+    .catch(() => undefined)
+    .then(() => {
+      awaitsBoard = false;
+    });
 
   group.reportExits = true;
   const owned = starting.move();
@@ -143,6 +175,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
       process: api.process,
     },
     nginx,
+    board: () => boardStarted,
     issueToken: credentials.issueToken,
     startNode: async (id) => {
       const node = await nodes.start(id);

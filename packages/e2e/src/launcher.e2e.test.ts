@@ -19,6 +19,7 @@ const announced = z.strictObject({
   token: z.string(),
   apiKey: z.string(),
   nodes: z.array(z.strictObject({ id: z.string(), url: z.url(), pid: z.int() })),
+  boardUrl: z.url().optional(),
 });
 
 /** A launcher whose temporary files are all in one folder. */
@@ -92,7 +93,8 @@ test('the printed lines work as pasted: a stock client on each node hears what c
 });
 
 test('--json prints exactly one line on stdout, and logs in JSON on stderr', async () => {
-  await using started = await startJson(['--nodes', '2']);
+  await using started = await startJson(['--nodes', '2', '--no-board']);
+  expect(started.ready.boardUrl).toBeUndefined();
   expect(started.ready.nodes.map(({ id }) => id)).toEqual(['n1', 'n2']);
   expect((await fetch(`${started.ready.url}/api/health`)).status).toBe(200);
   await started.launcher.stop('SIGINT');
@@ -112,6 +114,16 @@ test('Ctrl-C for the whole group, more than once, leaves no process, port or fil
   process.kill(-started.launcher.pid, 'SIGINT');
   process.kill(-started.launcher.pid, 'SIGINT');
   expect(await started.launcher.exited).toEqual({ code: 0, signal: null });
+  await assertNothingIsLeft(started, pids);
+});
+
+test('the board is there some seconds later, and leaves nothing behind either', async () => {
+  await using started = await startJson(['--nodes', '2']);
+  const url = started.ready.boardUrl ?? '';
+  await eventually(async () => expect((await fetch(url)).status).toBe(200), { timeoutMs: 30_000 });
+  expect(await (await fetch(`${url}api/me`)).json()).toMatchObject({ user: null });
+  const pids = await descendantsOf(started.launcher.pid);
+  await started.launcher.stop('SIGINT');
   await assertNothingIsLeft(started, pids);
 });
 

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, readFile, symlink } from 'node:fs/promises';
+import { chmod, cp, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { arch, platform, userInfo } from 'node:os';
+import { arch, platform, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
@@ -80,3 +80,15 @@ export const findPostgres = async (dir: string): Promise<PostgresPrograms> => {
   await cp(join(folder, 'native'), join(dir, 'native'), { recursive: true, verbatimSymlinks: true });
   return programsIn(dir, user);
 };
+
+/** Whether everybody may enter a folder. */
+const isOpen = async (folder: string): Promise<boolean> => {
+  for (let at = folder; ; at = dirname(at)) {
+    if (((await stat(at)).mode & 0o001) === 0) return false;
+    if (at === dirname(at)) return true;
+  }
+};
+
+/** The folder for temporary files; for root one that `nobody` may enter. */
+export const openFolder = async (): Promise<string> =>
+  userInfo().uid !== 0 || (await isOpen(tmpdir())) ? tmpdir() : '/tmp';

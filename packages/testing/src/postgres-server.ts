@@ -1,17 +1,19 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { environment } from './binaries.ts';
 import { ManagedProcess, type ServerProcessOptions } from './managed-process.ts';
 import { freePort } from './ports.ts';
-import { findPostgres, type PostgresPrograms, type UnixUser } from './postgres-programs.ts';
+import { findPostgres, openFolder, type PostgresPrograms, type UnixUser } from './postgres-programs.ts';
 
 export interface PostgresOptions extends ServerProcessOptions {
   /** Default: a free one. */
   port?: number;
+  /** Of the superuser; default: a random one. */
+  password?: string;
   /** Further settings of the server, such as `{ max_connections: '200' }`. */
   settings?: Readonly<Record<string, string>>;
 }
@@ -44,11 +46,11 @@ export class PostgresServer implements AsyncDisposable {
   #process: ManagedProcess;
 
   static async start(options: PostgresOptions = {}): Promise<PostgresServer> {
-    const dir = await mkdtemp(join(tmpdir(), 'fanfare-postgres-'));
+    const dir = await mkdtemp(join(await openFolder(), 'fanfare-postgres-'));
     try {
       const programs = await findPostgres(dir);
       const cluster = { port: options.port ?? (await freePort()), dir, programs };
-      const password = randomBytes(16).toString('hex');
+      const password = options.password ?? randomBytes(16).toString('hex');
       await initialise(cluster, password);
       return new PostgresServer(options, { cluster, password, process: await serve(options, cluster) });
     } catch (error) {
@@ -122,7 +124,7 @@ const initialise = async (cluster: Cluster, password: string): Promise<void> => 
 
 const serve = async (options: PostgresOptions, cluster: Cluster): Promise<ManagedProcess> => {
   const { port, dir, programs } = cluster;
-  const { port: _port, settings = {}, ...processOptions } = options;
+  const { port: _port, password: _password, settings = {}, ...processOptions } = options;
   const all = Object.entries({ ...SETTINGS, ...settings });
   const server = await ManagedProcess.start({
     ...processOptions,

@@ -71,7 +71,7 @@ export const startSingle = async (options: SingleOptions = {}): Promise<Single> 
   await assertCanListen(host, options.port ?? 0);
   await using starting = new AsyncDisposableStack();
   const group = starting.use(createProcessGroup({ onLog: options.onLog, onExit: options.onExit }));
-  const credentials = createCredentials(namespacesOf(env));
+  const credentials = createCredentials(namespacesOf(env), env.FANFARE_TOKEN_SECRET || undefined);
   const config = await configure(options, credentials);
 
   onProgress(`Starting one node with ${config.workers} workers, without Redis …`);

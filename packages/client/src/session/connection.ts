@@ -11,6 +11,8 @@ export interface ConnectionState {
   readonly status: ConnectionStatus;
   /** Why the last session or try ended, while there is no new one. */
   readonly error?: FanfareError;
+  /** Of `waiting`: when the next try begins, in ms since 1970. */
+  readonly retryAt?: number;
 }
 
 /** Longest time from asking for a token to being in the namespace, in ms. */
@@ -118,7 +120,8 @@ export class Connection {
 
   #attempt(): void {
     const id = this.#stopTrying();
-    this.#set({ ...this.state, status: 'connecting' });
+    const { error: reason } = this.state;
+    this.#set({ status: 'connecting', ...(reason !== undefined && { error: reason }) });
     this.#socket.disconnect();
     const isCurrent = () => id === this.#try;
     this.#tryTimer.set(CONNECT_TIMEOUT_MS, () => {
@@ -151,7 +154,7 @@ export class Connection {
   #retry(error: FanfareError, delayMs = backoff(this.#failures, this.#backoff)): void {
     this.#stopTrying();
     this.#failures += 1;
-    this.#set({ status: 'waiting', error });
+    this.#set({ status: 'waiting', error, retryAt: Date.now() + delayMs });
     this.#socket.disconnect();
     this.#retryTimer.set(delayMs, () => this.#attempt());
   }

@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { pino } from 'pino';
+import { accountRoutes } from './accounts/routes.ts';
+import { createSessions } from './accounts/sessions.ts';
+import { chatRoutes } from './chat/routes.ts';
+import { readMessages } from './chat/store.ts';
+import type { BoardConfig } from './config.ts';
+import { dashboardRoutes } from './dashboard/routes.ts';
+import { databaseProblem, openDatabase } from './database/database.ts';
+import { migrate } from './database/migrations.ts';
+import { addSampleData } from './database/sample-data.ts';
+import { createApp } from './http/app.ts';
+import { buildPage } from './page-build.ts';
+import { peopleRoutes } from './people/routes.ts';
+import { memberRoutes } from './projects/member-routes.ts';
+import { projectRoutes } from './projects/routes.ts';
+import { readColumns, readProject } from './projects/snapshot.ts';
+import { createPositions } from './room/position.ts';
+import { createRemovals } from './room/removals.ts';
+import { commentRoutes } from './tasks/comment-routes.ts';
+import { taskRoutes } from './tasks/routes.ts';
+import { readComments, readTasks } from './tasks/store.ts';
+
+/** The example product as a process. */
+export interface Board extends AsyncDisposable {
+  /** Resolves with the port in use. */
+  listen(): Promise<number>;
+  /** Takes nothing new and finishes what is under way. */
+  drain(): Promise<void>;
+}
+
+/** Builds everything in the order of its needs; the database is up to date when it resolves. */
+export const createBoard = async (config: BoardConfig): Promise<Board> => {
+  await using stack = new AsyncDisposableStack();
+  const log = pino({
+    level: config.logLevel,
+    base: { app: 'board' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
+
+  const db = stack.adopt(openDatabase(config.databaseUrl, log), (one) => one.destroy());
+  await migrate(db);
+  if (config.sampleData) await addSampleData(db);
+  const page = await buildPage(config.pageMode);
+
+  const { cluster } = config;
+  const sessions = createSessions(db);
+  const positionOf = createPositions(cluster, log);
+  const removals = stack.use(createRemovals(db, cluster, log));
+  const tasks = readTasks;
+  const app = createApp({
+    log,
+    page,
+    problem: () => databaseProblem(db, config.databaseCheckMs),
+    routers: [
+      accountRoutes({ db, sessions, tokenSecret: cluster.tokenSecret, sampleData: config.sampleData }),
+      projectRoutes({ db, sessions, positionOf, readers: { tasks, messages: readMessages } }),
+      memberRoutes({ db, sessions, removals }),
+      taskRoutes({ db, sessions }),
+      commentRoutes({ db, sessions }),
+      chatRoutes({ db, sessions }),
+      peopleRoutes({ db, sessions }),
+      dashboardRoutes({
+        db,
+        sessions,
+        positionOf,
+        readers: { project: readProject, columns: readColumns, tasks, comments: readComments },
+      }),
+    ],
+  });
+  const server = createServer(app);
+  stack.defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const owned = stack.move();
+  return {
+    listen: async () => {
+      server.listen(config.port, config.host);
+      await once(server, 'listening');
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : config.port;
+      void removals.settle();
+      log.info({ port, pid: process.pid }, 'listening');
+      return port;
+    },
+    drain: async () => {
+      server.close();
+      server.closeIdleConnections();
+      await once(server, 'close');
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+};

@@ -1,0 +1,76 @@
+import type { Comment, DashboardSnapshot, Message, ProjectEvents, Task } from '../../contract.ts';
+
+/** What a dashboard shows; it stays true by the events of the room. */
+export interface Numbers extends DashboardSnapshot {
+  /** Ids of the messages that came by events, and are counted. */
+  counted: ReadonlySet<string>;
+}
+
+const COMMENTS = 20;
+const MINUTE_MS = 60_000;
+/** Minutes of the chart. */
+const MINUTES = 30;
+
+export type NumbersEvent = {
+  [Name in keyof ProjectEvents]: { event: Name; data: ProjectEvents[Name] };
+}[keyof ProjectEvents];
+
+const withTask = (numbers: Numbers, task: Pick<Task, 'id' | 'columnId' | 'version'>): Numbers => {
+  const known = numbers.tasks.find(({ id }) => id === task.id);
+  if (known !== undefined && known.version >= task.version) return numbers;
+  const { id, columnId, version } = task;
+  return {
+    ...numbers,
+    tasks: [...numbers.tasks.filter((one) => one.id !== id), { id, columnId, version }],
+  };
+};
+
+const withComment = (numbers: Numbers, comment: Comment): Numbers =>
+  numbers.comments.some(({ id }) => id === comment.id)
+    ? numbers
+    : { ...numbers, comments: [comment, ...numbers.comments].slice(0, COMMENTS) };
+
+const withMessage = (numbers: Numbers, { id, at }: Message): Numbers =>
+  numbers.counted.has(id) || numbers.messageTimes.includes(at)
+    ? numbers
+    : {
+        ...numbers,
+        counted: new Set([...numbers.counted, id]),
+        messageTimes: [...numbers.messageTimes, at],
+      };
+
+export const applyEvent = (numbers: Numbers, { event, data }: NumbersEvent): Numbers => {
+  switch (event) {
+    case 'task:created':
+    case 'task:updated':
+    case 'task:moved':
+    case 'task:assigned':
+      return withTask(numbers, data);
+    case 'task:deleted':
+      return { ...numbers, tasks: numbers.tasks.filter(({ id }) => id !== data.id) };
+    case 'column:created':
+      return numbers.columns.some(({ id }) => id === data.id)
+        ? numbers
+        : { ...numbers, columns: [...numbers.columns, data] };
+    case 'comment:added':
+      return withComment(numbers, data);
+    case 'message:sent':
+      return withMessage(numbers, data);
+    case 'project:updated':
+      return { ...numbers, project: data };
+    default:
+      return numbers;
+  }
+};
+
+/** Messages of each of the last minutes, the current one last. */
+export const perMinute = (times: readonly number[], now: number): number[] => {
+  const counts = Array.from({ length: MINUTES }, () => 0);
+  for (const at of times) {
+    const index = MINUTES - 1 - Math.floor((now - at) / MINUTE_MS);
+    // A clock that is behind the server's sees the newest messages in the future.
+    const minute = Math.min(index, MINUTES - 1);
+    if (minute >= 0) counts[minute] = (counts[minute] ?? 0) + 1;
+  }
+  return counts;
+};

@@ -1,0 +1,110 @@
+import { useDirect, useEvent, useRoom } from '@fanfare/client/react';
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
+import { INBOX, type InboxEvents, type User } from '../../contract.ts';
+import { useRenewedRights } from '../live/live.tsx';
+import { useTeller } from '../ui/toasts.tsx';
+
+/** Something that came for this user, in the order of the inbox. */
+export type InboxItem = {
+  [Name in keyof InboxEvents]: { id: string; at: number; event: Name; data: InboxEvents[Name] };
+}[keyof InboxEvents];
+
+type Listener = (item: InboxItem) => void;
+
+interface Inbox {
+  user: User;
+  items: readonly InboxItem[];
+  /** So many came since it was last looked at. */
+  unseen: number;
+  see: () => void;
+  listeners: Set<Listener>;
+}
+
+const Context = createContext<Inbox | undefined>(undefined);
+
+export const useInbox = (): Inbox => {
+  const inbox = useContext(Context);
+  if (inbox === undefined) throw new Error('Put an <InboxProvider> around this component');
+  return inbox;
+};
+
+/** Calls `listener` with what comes from now on. */
+export const useInboxEvent = (listener: Listener): void => {
+  const { listeners } = useInbox();
+  const latest = useRef(listener);
+  useEffect(() => {
+    latest.current = listener;
+  });
+  useEffect(() => {
+    const hear: Listener = (item) => latest.current(item);
+    listeners.add(hear);
+    return () => void listeners.delete(hear);
+  }, [listeners]);
+};
+
+/** What of the past is shown, in events. */
+const REPLAY = 50;
+const SEEN_KEY = 'fanfare-board-inbox-seen';
+
+export const describeItem = (item: InboxItem): string => {
+  if (item.event === 'direct:sent') return `${item.data.from.name}: ${item.data.text}`;
+  const { kind, by, project, text } = item.data;
+  if (kind === 'assigned') return `${by.name} gave you “${text}” in ${project.name}`;
+  if (kind === 'mentioned') return `${by.name} mentioned you in ${project.name}: ${text}`;
+  return `${by.name} invited you to ${project.name}`;
+};
+
+/** An own message is in the inbox too, for the other tabs; it is no news. */
+const isNews = (item: InboxItem, user: User): boolean =>
+  item.event !== 'direct:sent' || item.data.from.id !== user.id;
+
+/** Hugs go from socket to socket: whoever is away misses them. */
+const useHugs = (user: User): void => {
+  const { tell } = useTeller();
+  useDirect('hugged', ({ from, to }) =>
+    tell(from.id === user.id ? `You hugged ${to.name}!` : `${from.name} hugs you!`),
+  );
+};
+
+const readSeen = (user: User): number => Number(localStorage.getItem(`${SEEN_KEY}-${user.id}`) ?? 0);
+
+/** The logged inbox of the user: what came while they were away is there when they are back. */
+export const InboxProvider = ({ user, children }: { user: User; children: ReactNode }): ReactNode => {
+  const [items, setItems] = useState<readonly InboxItem[]>([]);
+  const [seenAt, setSeenAt] = useState(() => readSeen(user));
+  const [listeners] = useState(() => new Set<Listener>());
+  const [openedAt] = useState(Date.now);
+  const { tell } = useTeller();
+  const renewRights = useRenewedRights();
+  const room = useRoom(INBOX, { replay: REPLAY });
+  useHugs(user);
+
+  const add = (item: InboxItem) => {
+    setItems((all) => (all.some(({ id }) => id === item.id) ? all : [...all, item]));
+    if (item.at < openedAt) return;
+    for (const listener of listeners) listener(item);
+    if (isNews(item, user)) tell(describeItem(item));
+    if (item.event === 'notified' && item.data.kind === 'invited') renewRights();
+  };
+  useEvent(room, 'notified', (data, { id, at }) => add({ id, at, event: 'notified', data }));
+  useEvent(room, 'direct:sent', (data, { id, at }) => add({ id, at, event: 'direct:sent', data }));
+
+  const see = useCallback(() => {
+    localStorage.setItem(`${SEEN_KEY}-${user.id}`, String(Date.now()));
+    setSeenAt(Date.now());
+  }, [user.id]);
+  const inbox = useMemo<Inbox>(() => {
+    const news = items.filter((item) => isNews(item, user));
+    return { user, items: news, unseen: news.filter(({ at }) => at > seenAt).length, see, listeners };
+  }, [items, user, seenAt, see, listeners]);
+  return <Context.Provider value={inbox}>{children}</Context.Provider>;
+};

@@ -1,0 +1,110 @@
+import { type FormEvent, type ReactNode, useState } from 'react';
+import { type Member, ROLES } from '../../contract.ts';
+import type { ProjectPart } from '../live/project-part.ts';
+import { Avatar } from '../ui/avatar.tsx';
+import { messageOf, request } from '../ui/request.ts';
+import { useTeller } from '../ui/toasts.tsx';
+import { DirectDialog } from './direct-dialog.tsx';
+import { useHug } from './use-hug.ts';
+import './people.css';
+
+const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
+  const { warn } = useTeller();
+  const invite = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const given = Object.fromEntries(new FormData(form));
+    try {
+      const data = await request<Member>('POST', `/projects/${part.projectId}/members`, given);
+      part.dispatch({ type: 'told', event: { event: 'member:added', data } });
+      form.reset();
+    } catch (error) {
+      warn(messageOf(error));
+    }
+  };
+  return (
+    <form onSubmit={(event) => void invite(event)} className="inline-form">
+      <label>
+        <span className="unseen">Name of whom you invite</span>
+        <input name="name" placeholder="Invite by name" required autoComplete="off" autoCapitalize="none" />
+      </label>
+      <label>
+        <span className="unseen">Role</span>
+        <select name="role" defaultValue="member">
+          {ROLES.filter((role) => role !== 'owner').map((role) => (
+            <option key={role}>{role}</option>
+          ))}
+        </select>
+      </label>
+      <button type="submit">Invite</button>
+    </form>
+  );
+};
+
+/** Who takes part, who is here now, and what one may do to them. */
+export const People = (part: ProjectPart): ReactNode => {
+  const { state, user, projectId, dispatch } = part;
+  const hug = useHug(user);
+  const { warn } = useTeller();
+  const [writingTo, setWritingTo] = useState<Member>();
+  const isOwner = state.role === 'owner';
+
+  const remove = async (member: Member) => {
+    try {
+      await request('DELETE', `/projects/${projectId}/members/${member.id}`);
+      dispatch({ type: 'told', event: { event: 'member:removed', data: { id: member.id } } });
+    } catch (error) {
+      warn(messageOf(error));
+    }
+  };
+
+  return (
+    <section className="people side" aria-label="People">
+      <ul>
+        {state.members.map((member) => {
+          const isHere = part.present.ids.has(member.id);
+          return (
+            <li key={member.id}>
+              <Avatar name={member.name} isHere={isHere} />
+              <span className="person">
+                <strong>{member.name}</strong>
+                <small>
+                  {member.role}
+                  {isHere ? ', here now' : ''}
+                </small>
+              </span>
+              {member.id !== user.id && (
+                <>
+                  <button type="button" onClick={() => void hug(member)} aria-label={`Hug ${member.name}`}>
+                    Hug
+                  </button>
+                  <button
+                    type="button"
+                    onClick={() => setWritingTo(member)}
+                    aria-label={`Write to ${member.name} privately`}
+                  >
+                    Write
+                  </button>
+                  {isOwner && (
+                    <button
+                      type="button"
+                      className="quiet"
+                      onClick={() => void remove(member)}
+                      aria-label={`Remove ${member.name} from the project`}
+                    >
+                      ✕
+                    </button>
+                  )}
+                </>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {isOwner && <Invite part={part} />}
+      {writingTo !== undefined && (
+        <DirectDialog user={user} person={writingTo} onClose={() => setWritingTo(undefined)} />
+      )}
+    </section>
+  );
+};

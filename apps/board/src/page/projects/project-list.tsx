@@ -1,0 +1,72 @@
+import { type FormEvent, type ReactNode, useCallback, useEffect, useState } from 'react';
+import type { ProjectListItem, User } from '../../contract.ts';
+import { useRenewedRights } from '../live/live.tsx';
+import { useInboxEvent } from '../people/inbox.tsx';
+import { Link } from '../ui/link.tsx';
+import { messageOf, request } from '../ui/request.ts';
+import { navigate } from '../ui/router.ts';
+import { useTeller } from '../ui/toasts.tsx';
+import { TopBar } from './top-bar.tsx';
+import './project-list.css';
+
+export const ProjectList = ({ user }: { user: User }): ReactNode => {
+  const [projects, setProjects] = useState<ProjectListItem[]>();
+  const { warn } = useTeller();
+  const renewRights = useRenewedRights();
+
+  const load = useCallback(() => {
+    request<{ projects: ProjectListItem[] }>('GET', '/projects').then(
+      (answer) => setProjects(answer.projects),
+      (error: unknown) => warn(messageOf(error)),
+    );
+  }, [warn]);
+  useEffect(load, [load]);
+  useInboxEvent((event) => {
+    if (event.event === 'notified' && event.data.kind === 'invited') load();
+  });
+
+  const create = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const name = String(new FormData(event.currentTarget).get('name'));
+    try {
+      const { id } = await request<{ id: string }>('POST', '/projects', { name });
+      renewRights();
+      navigate(`/p/${id}`);
+    } catch (error) {
+      warn(messageOf(error));
+    }
+  };
+
+  return (
+    <>
+      <TopBar user={user} />
+      <main className="project-list">
+        <h1>Projects</h1>
+        <ul>
+          {projects?.map((project) => (
+            <li key={project.id} className="panel">
+              <Link to={`/p/${project.id}`} className="project-link">
+                <strong>{project.name}</strong>
+                <span className={`status ${project.status}`}>{project.status}</span>
+                {project.unread > 0 && <span className="count">{project.unread} new</span>}
+              </Link>
+              <Link to={`/p/${project.id}/dashboard`} className="quiet-link">
+                Dashboard
+              </Link>
+            </li>
+          ))}
+          {projects?.length === 0 && <li>You are in no project yet: begin one, or ask to be invited.</li>}
+        </ul>
+        <form onSubmit={(event) => void create(event)} className="inline-form">
+          <label>
+            <span className="unseen">Name of a new project</span>
+            <input name="name" placeholder="A new project" required maxLength={100} />
+          </label>
+          <button type="submit" className="primary">
+            Create
+          </button>
+        </form>
+      </main>
+    </>
+  );
+};

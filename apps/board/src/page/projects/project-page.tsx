@@ -1,0 +1,82 @@
+import { type ReactNode, useEffect, useState } from 'react';
+import type { User } from '../../contract.ts';
+import { Chat } from '../chat/chat.tsx';
+import { useUnread } from '../chat/use-unread.ts';
+import { usePresent } from '../live/use-present.ts';
+import { useProject } from '../live/use-project.ts';
+import { People } from '../people/people.tsx';
+import { TaskBoard } from '../tasks/task-board.tsx';
+import { Link } from '../ui/link.tsx';
+import { ProjectHead } from './project-head.tsx';
+import { TopBar } from './top-bar.tsx';
+import './project-page.css';
+
+type Tab = 'tasks' | 'chat' | 'people';
+const TABS: readonly { id: Tab; title: string }[] = [
+  { id: 'tasks', title: 'Tasks' },
+  { id: 'chat', title: 'Chat' },
+  { id: 'people', title: 'People' },
+];
+
+/** Wide enough for tasks and chat side by side. */
+const useIsWide = (): boolean => {
+  const [query] = useState(() => matchMedia('(min-width: 64rem)'));
+  const [isWide, setIsWide] = useState(query.matches);
+  useEffect(() => {
+    const changed = () => setIsWide(query.matches);
+    query.addEventListener('change', changed);
+    return () => query.removeEventListener('change', changed);
+  }, [query]);
+  return isWide;
+};
+
+export const ProjectPage = ({ projectId, user }: { projectId: string; user: User }): ReactNode => {
+  const { state, dispatch, room, problem } = useProject(projectId);
+  const present = usePresent(state === undefined ? null : projectId, state?.members ?? []);
+  const isWide = useIsWide();
+  const [tab, setTab] = useState<Tab>('tasks');
+  const side = isWide && tab === 'tasks' ? 'chat' : tab;
+  const unread = useUnread({ state, user, isShown: side === 'chat', dispatch, projectId });
+
+  if (problem !== undefined && (state === undefined || !problem.mayRetry)) {
+    return (
+      <>
+        <TopBar user={user} />
+        <main className="whole-page">
+          <p role="alert">{problem.message}</p>
+          <Link to="/">All projects</Link>
+        </main>
+      </>
+    );
+  }
+  if (state === undefined) return <p className="whole-page">One moment …</p>;
+  const mayWrite = state.role !== 'viewer';
+  const shared = { projectId, user, state, dispatch, room, mayWrite, present };
+  return (
+    <div className="project-page">
+      <TopBar user={user} isCatchingUp={room.state === 'joining'}>
+        <ProjectHead {...shared} />
+      </TopBar>
+      <nav className="tabs" aria-label="Parts of the project">
+        {TABS.filter(({ id }) => !isWide || id !== 'tasks').map(({ id, title }) => (
+          <button
+            key={id}
+            type="button"
+            aria-current={side === id ? 'page' : undefined}
+            onClick={() => setTab(id)}
+          >
+            {title}
+            {id === 'chat' && unread > 0 && (
+              <span className="count" role="status">
+                {unread} <span className="unseen">unread</span>
+              </span>
+            )}
+          </button>
+        ))}
+      </nav>
+      {(isWide || tab === 'tasks') && <TaskBoard {...shared} />}
+      {side === 'chat' && <Chat {...shared} />}
+      {side === 'people' && <People {...shared} />}
+    </div>
+  );
+};

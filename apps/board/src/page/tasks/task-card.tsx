@@ -1,0 +1,69 @@
+import { type DragEvent, type KeyboardEvent, type ReactNode, useEffect, useRef } from 'react';
+import type { Task, User } from '../../contract.ts';
+import { Avatar } from '../ui/avatar.tsx';
+
+export interface TaskCardProps {
+  task: Task;
+  assignee: User | undefined;
+  mayMove: boolean;
+  onOpen: () => void;
+  /** Shift and this arrow key. */
+  onStep: (key: string) => void;
+  onDragStart: (event: DragEvent) => void;
+}
+
+/** The task that was moved by keys: its card is another element in another column, and takes the focus over. */
+let stepped: string | undefined;
+
+export const TaskCard = ({
+  task,
+  assignee,
+  mayMove,
+  onOpen,
+  onStep,
+  onDragStart,
+}: TaskCardProps): ReactNode => {
+  const ref = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (stepped !== task.id) return;
+    stepped = undefined;
+    ref.current?.focus();
+  });
+  const step = (event: KeyboardEvent) => {
+    if (!mayMove || !event.shiftKey || !event.key.startsWith('Arrow')) return;
+    event.preventDefault();
+    stepped = task.id;
+    onStep(event.key);
+  };
+  const facts = [
+    assignee === undefined ? 'nobody has it yet' : `${assignee.name} has it`,
+    ...(task.comments > 0 ? [`${task.comments} ${task.comments === 1 ? 'comment' : 'comments'}`] : []),
+  ];
+  return (
+    <button
+      ref={ref}
+      type="button"
+      className="task"
+      draggable={mayMove}
+      aria-label={`${task.title}, ${facts.join(', ')}`}
+      aria-describedby="task-keys"
+      aria-keyshortcuts={
+        mayMove ? 'Shift+ArrowUp Shift+ArrowDown Shift+ArrowLeft Shift+ArrowRight' : undefined
+      }
+      onClick={onOpen}
+      onKeyDown={step}
+      onDragStart={onDragStart}
+    >
+      {/* Another element for each state: its appearance shows that something has changed. */}
+      <span key={task.version} className={task.version > 1 ? 'task-inside changed' : 'task-inside'}>
+        <span className="task-title">{task.title}</span>
+        <span className="task-facts">
+          {task.description !== '' && <span className="has-text" />}
+          {task.comments > 0 && <span className="comments">{task.comments}</span>}
+          <span className="grow" />
+          {assignee !== undefined && <Avatar name={assignee.name} />}
+        </span>
+      </span>
+    </button>
+  );
+};

@@ -1,0 +1,86 @@
+import { Router } from 'express';
+import { z } from 'zod';
+import type { Sessions } from '../accounts/sessions.ts';
+import { type Member, ROLES } from '../contract.ts';
+import type { Database } from '../database/database.ts';
+import { BoardError } from '../http/error.ts';
+import { idIn, parse } from '../http/parse.ts';
+import { type Changed, changeProject, type Told } from '../room/change.ts';
+import type { Removals } from '../room/removals.ts';
+
+const invite = z.strictObject({
+  name: z.string().trim().toLowerCase().max(30),
+  role: z.enum(ROLES).exclude(['owner']),
+});
+
+export interface MembersDeps {
+  db: Database;
+  sessions: Sessions;
+  removals: Removals;
+}
+
+/** Who takes part in a project, which its owner says. */
+export const memberRoutes = ({ db, sessions, removals }: MembersDeps): Router => {
+  const router = Router();
+
+  router.post('/projects/:project/members', async (request, response) => {
+    const user = await sessions.user(request);
+    const { name, role } = parse(invite, request.body);
+    const projectId = idIn(request, 'project');
+    const member = await changeProject(db, { user, projectId, to: 'own' }, async (trx, project) => {
+      const found = await trx
+        .selectFrom('users')
+        .select(['id', 'name'])
+        .where('name', '=', name)
+        .executeTakeFirst();
+      if (found === undefined) throw new BoardError('not_found', `There is nobody called "${name}"`);
+      if (found.id === user.id) throw new BoardError('invalid', 'You are the owner already');
+      await trx
+        .insertInto('members')
+        .values({ project_id: projectId, user_id: found.id, role })
+        .onConflict((conflict) => conflict.columns(['project_id', 'user_id']).doUpdateSet({ role }))
+        .execute();
+      await trx
+        .deleteFrom('removals')
+        .where('project_id', '=', projectId)
+        .where('user_id', '=', found.id)
+        .execute();
+      const data: Member = { ...found, role };
+      const tells: Told[] = [
+        { event: 'member:added', data },
+        {
+          user: found.id,
+          event: 'notified',
+          data: { kind: 'invited', by: user, project, text: project.name },
+        },
+      ];
+      return { result: data, tells };
+    });
+    response.status(201).json(member);
+  });
+
+  router.delete('/projects/:project/members/:member', async (request, response) => {
+    const user = await sessions.user(request);
+    const projectId = idIn(request, 'project');
+    const memberId = idIn(request, 'member');
+    if (memberId === user.id) throw new BoardError('invalid', 'The owner stays');
+    await changeProject(db, { user, projectId, to: 'own' }, async (trx): Promise<Changed<void>> => {
+      const { numDeletedRows } = await trx
+        .deleteFrom('members')
+        .where('project_id', '=', projectId)
+        .where('user_id', '=', memberId)
+        .executeTakeFirst();
+      if (numDeletedRows === 0n) throw new BoardError('not_found');
+      await trx
+        .insertInto('removals')
+        .values({ project_id: projectId, user_id: memberId })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      return { result: undefined, tells: [{ event: 'member:removed', data: { id: memberId } }] };
+    });
+    await removals.settle();
+    response.status(204).end();
+  });
+
+  return router;
+};

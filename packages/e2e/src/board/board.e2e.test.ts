@@ -1,0 +1,155 @@
+import { eventually } from '@fanfare/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { range } from '../client/session.ts';
+import { type BoardWorld, type Person, startBoardWorld } from './people.ts';
+
+let world: BoardWorld;
+let ada: Person;
+let grace: Person;
+let linus: Person;
+
+beforeAll(async () => {
+  world = await startBoardWorld();
+  ada = await world.enter('ada');
+  grace = await world.enter('grace', { colorScheme: 'dark' });
+  linus = await world.enter('linus');
+  expect(grace.node.id).not.toBe(ada.node.id);
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const card = ({ page }: Person, column: string, title: string) =>
+  page
+    .getByRole('region', { name: column, exact: true })
+    .getByRole('button', { name: new RegExp(`^${title}`) });
+
+test('a task that one creates, drags and moves by key is where it is for the other (rows 6, 7, 9)', async () => {
+  await ada.page.getByRole('textbox', { name: 'New task in To do' }).fill('Polish the trumpet');
+  await ada.page.keyboard.press('Enter');
+  await card(grace, 'To do', 'Polish the trumpet').waitFor();
+
+  await card(ada, 'To do', 'Polish the trumpet').dragTo(ada.page.getByRole('region', { name: 'Doing' }));
+  await card(grace, 'Doing', 'Polish the trumpet').waitFor();
+
+  await card(grace, 'Doing', 'Polish the trumpet').focus();
+  await grace.page.keyboard.press('Shift+ArrowRight');
+  await card(ada, 'Review', 'Polish the trumpet').waitFor();
+  // The card is another element now, and still the one that keys act on.
+  await eventually(async () =>
+    expect(await grace.page.evaluate('document.activeElement.ariaLabel')).toMatch(/^Polish the trumpet/),
+  );
+});
+
+test('a comment stands in the open task of the other, and the status of the project changes (row 9)', async () => {
+  await card(ada, 'Review', 'Polish the trumpet').click();
+  await card(grace, 'Review', 'Polish the trumpet').click();
+  await ada.page.getByRole('textbox', { name: 'Your comment' }).fill('With the soft cloth');
+  await ada.page.keyboard.press('Enter');
+  await grace.page.getByRole('dialog').getByText('With the soft cloth').waitFor();
+  for (const { page } of [ada, grace]) await page.getByRole('button', { name: 'Close' }).click();
+
+  await ada.page.getByRole('combobox', { name: 'Status of the project' }).selectOption('done');
+  await eventually(async () =>
+    expect(await grace.page.getByRole('combobox', { name: 'Status of the project' }).inputValue()).toBe(
+      'done',
+    ),
+  );
+});
+
+test('a message with markup is text, sent for its author and there for the other (row 30)', async () => {
+  await ada.say('<img src=x onerror="document.title=1"> & <b>bold</b>');
+  const text = '<img src=x onerror="document.title=1"> & <b>bold</b>';
+  await eventually(async () => expect((await grace.messages()).at(-1)).toBe(text));
+  await ada.page.locator('.message.own').last().getByText('sent').waitFor();
+  expect(await grace.page.locator('.message img').count()).toBe(0);
+  expect(await grace.page.title()).toBe('Fanfare Board');
+});
+
+test('that one writes is told to the other alone, and ends when they stop (row 29)', async () => {
+  await ada.page.getByRole('textbox', { name: 'Message to everybody' }).pressSequentially('Hm');
+  const line = ({ page }: Person) => page.getByText('ada is writing …');
+  await line(grace).waitFor();
+  const startedAt = performance.now();
+  expect(await line(ada).count()).toBe(0);
+  await line(grace).waitFor({ state: 'detached' });
+  expect(performance.now() - startedAt).toBeLessThan(3500);
+  await ada.page.getByRole('textbox', { name: 'Message to everybody' }).fill('');
+});
+
+test('a hug is heard once by all tabs of both and by nobody else, in StrictMode too (rows 31, 36)', async () => {
+  await using otherTab = await world.enter('grace');
+  await ada.page.getByRole('button', { name: 'People' }).click();
+  await ada.page.getByRole('button', { name: 'Hug grace' }).click();
+  const hug = ({ page }: Person) => page.locator('.toast', { hasText: 'ada hugs you!' });
+  await Promise.all([grace, otherTab].map((person) => hug(person).waitFor()));
+  for (const person of [grace, otherTab]) expect(await hug(person).count()).toBe(1);
+  expect(await linus.page.locator('.toast').count()).toBe(0);
+});
+
+test('who is given a task is told in all tabs, and later when away (row 37)', async () => {
+  await card(ada, 'To do', 'Draw the seating plan').click();
+  await ada.page.getByRole('combobox', { name: 'Who has it' }).selectOption('grace');
+  await grace.page.locator('.toast', { hasText: 'ada gave you' }).waitFor();
+  await ada.page.getByRole('button', { name: 'Close' }).click();
+  await using later = await world.enter('grace');
+  await later.page.getByLabel(/^Notifications/).click();
+  await later.page.locator('.inbox').getByText('ada gave you “Draw the seating plan').waitFor();
+  await ada.page.getByRole('button', { name: 'Chat' }).click();
+});
+
+test('a dashboard of somebody who may only look counts on by itself (row 33)', async () => {
+  expect(await linus.page.getByRole('textbox', { name: 'Message to everybody' }).count()).toBe(0);
+  await linus.page.getByRole('link', { name: 'Dashboard' }).click();
+  const tasks = linus.page.getByRole('heading', { name: /^Tasks/ });
+  const count = async () => Number(/\d+/.exec((await tasks.textContent()) ?? '')?.[0]);
+  await tasks.waitFor();
+  const before = await count();
+  await ada.page.getByRole('textbox', { name: 'New task in Done' }).fill('Count me');
+  await ada.page.keyboard.press('Enter');
+  await eventually(async () => expect(await count()).toBe(before + 1));
+});
+
+test('who is here is shown, and who comes and goes is a line of the chat (row 28)', async () => {
+  await ada.page.getByText('3 here').waitFor();
+  await linus.page.getByRole('link', { name: 'Fanfare Board' }).click();
+  await ada.page.getByText('linus left').waitFor();
+  await ada.page.getByText('2 here').waitFor();
+  await linus.page.getByRole('link', { name: /Launch day/ }).click();
+  await ada.page.getByText('linus joined').waitFor();
+});
+
+test('where websockets are refused everything goes over long-polling (row 13)', async () => {
+  await using polling = await world.enter('linus', { withoutWebSocket: true });
+  await ada.say('Over polling');
+  await eventually(async () => expect((await polling.messages()).at(-1)).toBe('Over polling'));
+  expect(polling.requested.some((url) => url.includes('transport=polling') && url.includes('sid='))).toBe(
+    true,
+  );
+});
+
+test('twenty messages while the node of the reader is killed are there once, in order, without a reload (row 23)', async () => {
+  const loaded = grace.fetched();
+  const texts = range(1, 20).map((n) => `Message ${n}`);
+  const countOf = async () => (await grace.messages()).filter((text) => text.startsWith('Message '));
+  for (const text of texts.slice(0, 5)) await ada.say(text);
+  const shown = grace.page
+    .getByText(/nothing lost/)
+    .first()
+    .waitFor();
+  grace.node.process.kill('SIGKILL');
+  for (const text of texts.slice(5)) await ada.say(text);
+  await shown;
+  await eventually(async () => expect(await countOf()).toHaveLength(20), { timeoutMs: 20_000 });
+  expect(await countOf()).toEqual(texts);
+  // Neither the page nor its data was fetched again: what it asked for since is a token, and that it has read on.
+  const since = grace.fetched().slice(loaded.length);
+  expect(since.filter((url) => !/\/(token|read)$/.test(url))).toEqual([]);
+});
+
+test('what was shown of others was told, not asked for again and again (row 12)', () => {
+  const reads = grace.fetched().filter((url) => /\/projects\/[^/]+$/.test(url));
+  // One snapshot, which StrictMode asks for twice.
+  expect(reads.length).toBeLessThanOrEqual(2);
+  expect([...ada.errors, ...grace.errors].filter((line) => !/WebSocket|Failed to load/.test(line))).toEqual(
+    [],
+  );
+});
