@@ -120,3 +120,36 @@ it('a client that rejoins while its room is reset is told that it is not whole',
   expect(heard).toEqual(['retention']);
   expect(join.admit()).toMatchObject({ offset: 6, recovered: false, events: [] });
 });
+
+it('a live event in order is not held up by a comparison under way, and is told once', async () => {
+  const { feed, heard, publish, holdReads, heldBack, releaseReads } = openFeed();
+  feed.accept(await publish());
+  await feed.settled();
+  await publish();
+  feed.accept(await publish());
+  await eventually(() => expect(heard).toEqual([2, 3]));
+  const [fourth, fifth] = [await publish(), await publish()];
+  holdReads();
+  const comparing = feed.verify();
+  await heldBack();
+  feed.accept(fourth);
+  feed.accept(fifth);
+  expect(heard).toEqual([2, 3, 4, 5]);
+  releaseReads();
+  await comparing;
+  expect(heard).toEqual([2, 3, 4, 5]);
+  expect(feed.position.offset).toBe(5);
+});
+
+it('the first event of a room, come while the empty room is compared, is told once', async () => {
+  const { feed, heard, publish, holdReads, heldBack, releaseReads } = openFeed();
+  await feed.settled();
+  holdReads();
+  const comparing = feed.verify();
+  await heldBack();
+  feed.accept(await publish());
+  expect(heard).toEqual([1]);
+  releaseReads();
+  await comparing;
+  expect(heard).toEqual([1]);
+});

@@ -79,19 +79,19 @@ export class RoomFeed {
   /** An event that came over the bus. */
   accept(event: LoggedEvent): void {
     const { epoch, offset } = event.meta;
+    const isFirst = this.#epoch === '' && !this.#isNew && offset === 1;
+    const isOurs = epoch === this.#epoch || isFirst;
+    // A comparison under way holds nothing up: it was begun in doubt of what came before, not of what comes in order.
+    if (isOurs && offset === this.#offset + 1 && !this.#isSuspended) {
+      this.#advance(event);
+      return;
+    }
     if (this.#catchUp !== undefined || this.#isSuspended) {
       this.#target = Math.max(this.#target, offset);
       if (epoch !== this.#epoch) this.#mustVerify = true;
       return;
     }
-    const isFirst = this.#epoch === '' && !this.#isNew && offset === 1;
-    if (epoch === this.#epoch || isFirst) {
-      if (offset <= this.#offset) return;
-      if (offset === this.#offset + 1) {
-        this.#advance(event);
-        return;
-      }
-    }
+    if (isOurs && offset <= this.#offset) return;
     this.#target = offset;
     this.verify().catch(() => undefined);
   }
@@ -232,7 +232,7 @@ export class RoomFeed {
     if (this.#closed) return;
     if (this.#isNew) this.#start(page);
     else if (page.lost) this.#reset(page.head, 'lost');
-    else if (page.head.epoch !== this.#epoch && this.#epoch !== '') this.#reset(page.head, 'epoch');
+    else if (known.epoch !== '' && page.head.epoch !== known.epoch) this.#reset(page.head, 'epoch');
     else this.#continue(page);
   }
 
@@ -243,7 +243,13 @@ export class RoomFeed {
   }
 
   #continue({ head, events }: LogPage): void {
+    // What came live meanwhile may have been the first event of all.
+    if (this.#epoch !== '' && head.epoch !== this.#epoch) {
+      this.#mustVerify = head.epoch !== '';
+      return;
+    }
     for (const event of events) {
+      if (event.meta.offset <= this.#offset) continue;
       if (event.meta.offset !== this.#offset + 1) {
         this.#reset(head, 'retention');
         return;
