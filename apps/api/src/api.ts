@@ -56,17 +56,18 @@ export async function createApi(config: ApiConfig): Promise<Api> {
     target === undefined
       ? undefined
       : stack.use(connectRedis({ target, name: `fanfare:api:${worker}`, onChange: events.redisChanged }));
+  const bus = redis && stack.use(new Bus(redis, events.bus));
   const publisher = stack.use(
-    redis
-      ? publishOverRedis(
-          redis,
-          new EventLog(redis, config.retention),
-          new Orders(redis, config.longestTokenMs),
-        )
+    redis && bus
+      ? publishOverRedis({
+          link: redis,
+          bus,
+          log: new EventLog(redis, config.retention),
+          orders: new Orders(redis, config.longestTokenMs),
+        })
       : publishAsWorker(namespaces, config.longestTokenMs),
   );
   if (redis) tellRedisWarnings(redis, events.redisWarned);
-  const bus = redis && stack.use(new Bus(redis, events.bus));
   const probe =
     redis && bus && stack.use(probeBus({ link: redis, bus, incarnation: randomBytes(8).toString('hex') }));
 

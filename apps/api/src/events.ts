@@ -68,6 +68,7 @@ export function createApiEvents(log: Logger, registry: Registry) {
       invalid.inc();
       log.warn({ channel }, 'invalid bus message ignored');
     },
+    missed: () => undefined,
     partialAnswer: () => undefined,
     roomReset: () => undefined,
   };

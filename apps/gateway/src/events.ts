@@ -70,6 +70,11 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     help: 'Messages for other nodes that Redis did not take',
     registers,
   });
+  const missed = new Counter({
+    name: 'fanfare_bus_missed_total',
+    help: 'Ephemeral messages of other processes that this one could not hear, as they say; rather too many than too few',
+    registers,
+  });
   const invalid = new Counter({
     name: 'fanfare_bus_invalid_messages_total',
     help: 'Messages on our Redis channels that were not the adapter’s and were ignored',
@@ -147,6 +152,10 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     publishDropped: (error) => {
       dropped.inc();
       log.debug({ err: error }, 'bus publish dropped');
+    },
+    missed: (count) => {
+      missed.inc(count);
+      log.debug({ count }, 'bus messages missed');
     },
     invalidMessage: (channel) => {
       invalid.inc();
@@ -238,6 +247,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
       else log.warn({ reason }, 'redis is away: delivering locally only');
     },
     redisWarned: (warning: string) => log.warn({ warning }, 'redis settings'),
+    redisEmptied: () => log.warn('redis has lost all data: rooms begin anew'),
     superseded: () =>
       log.error('another process took over this node id: give every node its own FANFARE_NODE_ID'),
   };

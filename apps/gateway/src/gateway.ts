@@ -161,7 +161,18 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const report = createReporter({ config, incarnation, startedAt, events });
   const probe = redis && stack.use(probeBus({ ...redis, incarnation }));
   const lease =
-    redis && stack.use(holdLease({ redis: redis.link.pub, report, onSuperseded: events.superseded }));
+    redis &&
+    stack.use(
+      holdLease({
+        redis: redis.link.pub,
+        report,
+        onSuperseded: events.superseded,
+        onEmptied: () => {
+          events.redisEmptied();
+          redis.bus.doubt();
+        },
+      }),
+    );
   io.on(REPORT_REQUEST, (answer: (report: NodeReport) => void) => answer(report()));
 
   const notReady = () => [
@@ -197,15 +208,16 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
     },
     drain: async () => {
       draining = true;
-      const { preStopMs, perSecond } = config.drain;
+      const { preStopMs } = config.drain;
+      const perSecond = config.drain.perSecond / config.workers;
       log.info({ connections: events.totals.connections, preStopMs, perSecond }, 'draining');
       await delay(preStopMs);
       refuseNewSessions(io);
       const budgetMs = config.shutdownMs - preStopMs - RESERVED_MS;
-      const hurried = await closeGradually(
+      const { hurried, mostPerSecond } = await closeGradually(
         config.namespaces.map((name) => io.of(name)),
         {
-          perSecond: perSecond / config.workers,
+          perSecond,
           budgetMs,
           settled: async (socket) => edges.get(socket.nsp.name)?.settled(socket),
         },
@@ -213,7 +225,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
       if (hurried > 0)
         log.warn({ hurried }, 'no time left to close the rest one by one: raise FANFARE_SHUTDOWN_MS');
       await close();
-      log.info('drained');
+      log.info({ mostPerSecond }, 'drained');
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

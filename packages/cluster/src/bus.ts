@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import type { BusObserver } from './adapter/bus-observer.ts';
+import { MissedEvents } from './missed/missed-events.ts';
 import type { RedisLink } from './redis.ts';
 
 type Listener = (message: Buffer) => void;
 
 /** Most channels in one SUBSCRIBE. */
 const BATCH = 1000;
+/** A probe that was sent so long before the last message was heard, in ms, says that messages came late or never. */
+const LATE_MS = 1500;
 
 /** Least time between two commands that nobody waits for, in ms: each costs more than the channels in it. */
 const GATHER_MS = 5;
@@ -25,10 +29,25 @@ export class Bus implements AsyncDisposable {
   #flushedAt = Number.NEGATIVE_INFINITY;
   readonly #interrupted = new Set<() => void>();
   readonly #restored = new Set<() => void>();
+  readonly #missed: MissedEvents;
+  /** When something was last heard, and when the last probe that was heard had been sent. */
+  #heardAt = 0;
+  #probeSentAt = Number.POSITIVE_INFINITY;
+  /** Since when messages may have been missed; undefined while there is no reason to think so. */
+  #deafSince: number | undefined;
 
   constructor(link: RedisLink, observer: BusObserver) {
     this.#link = link;
     this.#observer = observer;
+    this.#missed = new MissedEvents(
+      {
+        publish: (channel, message) => void link.publish(channel, message).catch(() => undefined),
+        listen: (channel, listener) => this.listen(channel, listener),
+        unlisten: (channel) => this.unlisten(channel),
+        wants: (channel) => this.#listeners.has(channel),
+      },
+      { by: randomBytes(8).toString('hex'), onMissed: (count) => observer.missed(count) },
+    );
     link.onMessage(this.#receive);
     link.onSubscriptions({ lost: this.#interrupt, ready: this.#restore });
     if (link.isListening) this.#restore();
@@ -50,9 +69,24 @@ export class Bus implements AsyncDisposable {
     this.#link.publish(channel, message).catch((error: unknown) => this.#observer.publishDropped(error));
   }
 
-  /** Hands a message to Redis; resolves with how many listen. Rejects when Redis does not take it. */
+  /** The same for an event that has no log: a process that cannot hear it counts it once it hears again. */
+  broadcast(channel: string, message: string | Buffer): void {
+    this.#link.publish(channel, message).then(
+      () => this.#missed.sent(channel),
+      (error: unknown) => this.#observer.publishDropped(error),
+    );
+  }
+
+  /** As `broadcast`; resolves with how many listen, and rejects when Redis does not take it. */
   async send(channel: string, message: string | Buffer): Promise<number> {
-    return Number(await this.#link.publish(channel, message));
+    const listeners = Number(await this.#link.publish(channel, message));
+    this.#missed.sent(channel);
+    return listeners;
+  }
+
+  /** A probe came back that was sent at a time of `performance.now()`: so far nothing was missed. */
+  proveHeard(sentAt: number): void {
+    this.#probeSentAt = sentAt;
   }
 
   /** Resolves once the subscription stands, or at once while Redis is away: it is then made on the way back. */
@@ -73,18 +107,25 @@ export class Bus implements AsyncDisposable {
     this.#schedule();
   }
 
+  /** Whoever follows something compares it with Redis: it is not what it was, although nothing broke. */
+  doubt(): void {
+    for (const tell of this.#restored) tell();
+  }
+
   /** Resolves once what was asked for so far stands. */
   async settled(): Promise<void> {
     await this.#schedule().hurried();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#missed[Symbol.dispose]();
     this.#listeners.clear();
     this.#interrupted.clear();
     this.#restored.clear();
   }
 
   readonly #receive = (channel: string, message: Buffer): void => {
+    this.#heardAt = performance.now();
     try {
       this.#listeners.get(channel)?.(message);
     } catch {
@@ -94,6 +135,9 @@ export class Bus implements AsyncDisposable {
 
   readonly #interrupt = (): void => {
     this.#standing.clear();
+    // A process that stood still hears what is left in its buffers before it learns that Redis has cut it off.
+    const isLate = this.#heardAt - this.#probeSentAt > LATE_MS;
+    if (this.#heardAt > 0) this.#deafSince ??= isLate ? this.#probeSentAt : this.#heardAt;
     for (const tell of this.#interrupted) tell();
   };
 
@@ -104,6 +148,8 @@ export class Bus implements AsyncDisposable {
       .hurried()
       .then(() => {
         if (!this.isListening) return;
+        if (this.#deafSince !== undefined) this.#missed.heardAgain(this.#deafSince);
+        this.#deafSince = undefined;
         for (const tell of this.#restored) tell();
       });
   };

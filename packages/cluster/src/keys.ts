@@ -21,8 +21,13 @@ export const keys = {
   orders: '{fanfare:orders}:given',
   /** Channel on which nodes are told of each order. */
   orderChannel: '{fanfare:orders}',
+  /** String: a mark that is gone when all data is. */
+  nodesMark: '{fanfare:nodes}:mark',
   /** Channel on which one process hears itself through Redis. */
   probe: (incarnation: string): string => `fanfare:probe:${incarnation}`,
+  /** Channel on which a process that was deaf asks all others what they sent meanwhile, and that of the answers to it. */
+  missedChannel: 'fanfare:missed',
+  missedAnswerChannel: (process: string): string => `fanfare:missed:${process}`,
 
   /** Broadcasts to a namespace: to several rooms, to all, or with acks. */
   namespaceChannel: (namespace: string): string => `${SOCKET_IO_PREFIX}#${namespace}#`,

@@ -23,10 +23,15 @@ beforeAll(async () => {
     connectRedis({ target: redisUrl.parse(redis.url), name: 'api', onChange: () => undefined }),
   );
   const retention = retentionRules.parse(DEFAULT_RETENTION);
-  publisher = stack.use(publishOverRedis(link, new EventLog(link, retention)));
+  publisher = stack.use(publishOverRedis({ link, bus: busOf(link), log: new EventLog(link, retention) }));
   await eventually(() => expect(link.up).toBe(true));
 });
 afterAll(() => stack.disposeAsync());
+
+/** Nobody asks here what was sent. */
+const busOf = (link: RedisLink) => ({
+  send: async (channel: string, message: string | Buffer) => Number(await link.publish(channel, message)),
+});
 
 const common = {
   namespace: '/',
@@ -74,7 +79,7 @@ describe('an ephemeral publish without sockets', () => {
     const away = own.use(
       connectRedis({ target: redisUrl.parse(server.url), name: 'api', onChange: () => undefined }),
     );
-    const lost = own.use(publishOverRedis(away, new EventLog(away, [])));
+    const lost = own.use(publishOverRedis({ link: away, bus: busOf(away), log: new EventLog(away, []) }));
     await eventually(() => expect(away.up).toBe(true));
     await server.stop();
     await eventually(() => expect(away.up).toBe(false));

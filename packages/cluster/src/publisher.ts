@@ -10,6 +10,7 @@ import {
 import { Emitter } from '@socket.io/redis-emitter';
 import { Server } from 'socket.io';
 import { z } from 'zod';
+import type { Bus } from './bus.ts';
 import { type GivenOrder, lifeOf, type Order } from './control/order.ts';
 import { Orders } from './control/orders.ts';
 import type { AppendResult, Sequence } from './event-log/appending.ts';
@@ -108,15 +109,18 @@ const toPublishing = (room: string, result: AppendResult): Publishing =>
     : { room: toldRoom(room), epoch: result.epoch, offset: result.offset, duplicate: result.duplicate };
 
 /** Publishes over Redis: into the rooms' logs, or in the wire format of the adapter for what is ephemeral. */
-export function publishOverRedis(
-  link: RedisLink,
-  log: EventLog,
-  orders: Orders = new Orders(link),
-): ClusterPublisher {
+export function publishOverRedis(deps: {
+  link: RedisLink;
+  bus: Pick<Bus, 'send'>;
+  log: EventLog;
+  /** Default: one for tokens of any length. */
+  orders?: Orders;
+}): ClusterPublisher {
+  const { link, bus, log, orders = new Orders(link) } = deps;
   const tell = (publication: Publication): Promise<Publishing[]> => {
     const accepted: Promise<unknown>[] = [];
     const client = {
-      publish: (channel: string, message: Buffer) => accepted.push(link.publish(channel, message)),
+      publish: (channel: string, message: Buffer) => accepted.push(bus.send(channel, message)),
     };
     const emitter = new Emitter(client, { key: SOCKET_IO_PREFIX }).of(publication.namespace);
     for (const { room, except, event, data, meta } of perRoom(publication)) {

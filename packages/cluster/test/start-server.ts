@@ -16,7 +16,7 @@ export interface TestServer extends AsyncDisposable {
   readonly io: Server;
   readonly link: RedisLink;
   /** How often the bus complained, by what. */
-  readonly seen: { dropped: number; invalid: number; resets: string[]; missing: string[] };
+  readonly seen: { dropped: number; missed: number; invalid: number; resets: string[]; missing: string[] };
   readonly adapter: RoomAdapter;
   readonly log: EventLog;
   /** A stock client and its server side, in these rooms. */
@@ -37,13 +37,16 @@ export async function startServer(
   } = {},
 ): Promise<TestServer> {
   await using stack = new AsyncDisposableStack();
-  const seen: TestServer['seen'] = { dropped: 0, invalid: 0, resets: [], missing: [] };
+  const seen: TestServer['seen'] = { dropped: 0, missed: 0, invalid: 0, resets: [], missing: [] };
   const observer: BusObserver = {
     publishDropped: () => {
       seen.dropped += 1;
     },
     invalidMessage: () => {
       seen.invalid += 1;
+    },
+    missed: (count) => {
+      seen.missed += count;
     },
     partialAnswer: (_query, missing) => {
       seen.missing.push(...missing);

@@ -59,7 +59,11 @@ const startRelay = (url: string, options: { tries?: number; keepMs?: number } = 
   const log = new EventLog(link, retentionRules.parse(DEFAULT_RETENTION));
   const registry = createRegistry({ app: 'api', worker: '0' });
   const events = createOutboxEvents(createLogger({ level: 'silent', bindings: {} }), registry);
-  const publisher = publishOverRedis(link, log);
+  const publisher = publishOverRedis({
+    link,
+    bus: { send: async (to, message) => Number(await link.publish(to, message)) },
+    log,
+  });
   const relay = createOutboxRelay({
     ...{ url, pollMs: 100, tries: 3, keepMs: 60_000, namespaces: ['/', '/chat'], publisher, events },
     ...options,

@@ -39,6 +39,7 @@ const createRoutes = (away: Readonly<Record<string, AppError>> = {}) => {
       bus: {
         publishDropped: (error) => counted.push(error),
         invalidMessage: () => undefined,
+        missed: () => undefined,
         partialAnswer: () => undefined,
         roomReset: () => undefined,
       },

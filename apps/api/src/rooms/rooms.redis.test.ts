@@ -230,6 +230,7 @@ describe('who is in a room', () => {
     const ignore = () => undefined;
     const observer = {
       publishDropped: ignore,
+      missed: ignore,
       invalidMessage: ignore,
       partialAnswer: ignore,
       roomReset: ignore,

@@ -7,6 +7,8 @@ type Connection = GatewaySocket['conn'];
 
 /** Time between two batches, in ms: short enough that the clients of a batch are few. */
 const BATCH_MS = 50;
+/** Most that is made up for after the process was held up, as a share of a second's connections. */
+const CATCH_UP = 0.1;
 /** Longest wait for answers under way, in ms. */
 const SETTLE_MS = 1000;
 /** Wait for connections that still have something to send, in ms. */
@@ -24,12 +26,13 @@ export function refuseNewSessions(io: GatewayServer): void {
 /**
  * Closes all connections in random order at `perSecond`, each after `session:closing` and after what it has to send.
  * Clients see a lost transport and come back by themselves, so the rest of the cluster never gets more than that. What is
- * left when `budgetMs` is over is closed at once; resolves with how many that were.
+ * left when `budgetMs` is over is closed at once; resolves with how many that were, and with the most that were closed
+ * within a second.
  */
 export async function closeGradually(
   namespaces: readonly GatewayNamespace[],
   options: { perSecond: number; budgetMs: number; settled: (socket: GatewaySocket) => Promise<void> },
-): Promise<number> {
+): Promise<{ hurried: number; mostPerSecond: number }> {
   const sockets = socketsByConnection(namespaces);
   const connections = shuffle([...sockets.keys()]);
   const close = async (connection: Connection): Promise<void> => {
@@ -39,24 +42,47 @@ export async function closeGradually(
     await Promise.race([Promise.all(own.map(options.settled)), delay(SETTLE_MS, undefined, { ref: false })]);
     connection.close();
   };
+  const closedAt: number[] = [];
   const closed = connections.map(
-    (connection) => new Promise<void>((resolve) => connection.once('close', () => resolve())),
+    (connection) =>
+      new Promise<void>((resolve) => {
+        connection.once('close', () => {
+          closedAt.push(performance.now());
+          resolve();
+        });
+      }),
   );
   const startedAt = performance.now();
+  const most = Math.max(1, options.perSecond * CATCH_UP);
+  let lastAt = startedAt;
+  let allowed = 1;
   let done = 0;
   let hurried = 0;
   while (done < connections.length) {
-    const elapsedMs = performance.now() - startedAt;
-    const isLate = elapsedMs >= options.budgetMs;
-    const due = isLate ? connections.length : Math.ceil((elapsedMs / 1000) * options.perSecond);
-    for (const connection of connections.slice(done, due)) void close(connection);
-    if (isLate) hurried = connections.length - done;
-    done = Math.max(done, Math.min(due, connections.length));
+    const now = performance.now();
+    const isLate = now - startedAt >= options.budgetMs;
+    allowed = Math.min(most, allowed + ((now - lastAt) / 1000) * options.perSecond);
+    lastAt = now;
+    const count = isLate ? connections.length - done : Math.floor(allowed);
+    for (const connection of connections.slice(done, done + count)) void close(connection);
+    if (isLate) hurried = count;
+    allowed -= count;
+    done += count;
     if (done < connections.length) await delay(BATCH_MS);
   }
   await Promise.race([Promise.all(closed), delay(FLUSH_MS, undefined, { ref: false })]);
-  return hurried;
+  return { hurried, mostPerSecond: mostWithinSecond(closedAt) };
 }
+
+/** Of moments in order, in ms. */
+const mostWithinSecond = (times: readonly number[]): number => {
+  let [most, from] = [0, 0];
+  for (const [to, at] of times.entries()) {
+    while ((times[from] ?? at) <= at - 1000) from += 1;
+    most = Math.max(most, to - from + 1);
+  }
+  return most;
+};
 
 /** The sockets of every namespace, by the connection that carries them. */
 const socketsByConnection = (namespaces: readonly GatewayNamespace[]): Map<Connection, GatewaySocket[]> => {

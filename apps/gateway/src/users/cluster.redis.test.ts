@@ -21,7 +21,11 @@ it('users send to each other and have their inboxes on every shard of a Redis Cl
   const target = redisUrl.parse(redis.url);
   const link = stack.use(connectRedis({ target, name: 'api', onChange: () => undefined }));
   const log = new EventLog(link, retentionRules.parse(DEFAULT_RETENTION));
-  const publisher = publishOverRedis(link, log);
+  const publisher = publishOverRedis({
+    link,
+    bus: { send: async (to, message) => Number(await link.publish(to, message)) },
+    log,
+  });
   await eventually(
     async () => {
       expect(link.up).toBe(true);

@@ -30,7 +30,11 @@ beforeAll(async () => {
   link = stack.use(
     connectRedis({ target: redisUrl.parse(redis.url), name: 'api', onChange: () => undefined }),
   );
-  publisher = publishOverRedis(link, new EventLog(link, retentionRules.parse(DEFAULT_RETENTION)));
+  publisher = publishOverRedis({
+    link,
+    bus: { send: async (to, message) => Number(await link.publish(to, message)) },
+    log: new EventLog(link, retentionRules.parse(DEFAULT_RETENTION)),
+  });
   await eventually(() => expect(link.up).toBe(true));
   const isReady = async (node: TestNode) => expect((await fetch(`${node.opsUrl}/readyz`)).status).toBe(200);
   await eventually(() => Promise.all([isReady(a), isReady(b)]));

@@ -2,6 +2,8 @@
 export interface BusObserver {
   /** A message for the other nodes was not handed to Redis. */
   publishDropped(error: unknown): void;
+  /** Others sent so many messages while this process could not hear them. */
+  missed(count: number): void;
   /** Something on our channels was not a message that this node understands; it was ignored. */
   invalidMessage(channel: string): void;
   /** A cluster query was answered without these nodes. */

@@ -154,7 +154,7 @@ export class ClusterQueries {
     this.#ackCallbacks.set(requestId, callbacks);
     this.#after(opts.flags?.timeout ?? DEFAULT_ACK_TIMEOUT_MS, () => this.#ackCallbacks.delete(requestId));
     const request = { uid: this.#uid, requestId, type: REQUEST.broadcast, packet, opts: targetOf(opts) };
-    this.#bus.publish(keys.requestChannel(this.#namespace.name), encode(request));
+    this.#bus.broadcast(keys.requestChannel(this.#namespace.name), encode(request));
   }
 
   get #responseChannels(): [all: string, own: string] {

@@ -1,4 +1,4 @@
-import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { eventually, FaultProxy, HALF_OPEN, nextEvent, RedisServer } from '@fanfare/testing';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { Emitter } from '@socket.io/redis-emitter';
 import { Redis } from 'ioredis';
@@ -159,6 +159,7 @@ describe('a cluster query', () => {
       redis: outsider,
       report: () => ({ ...idleReport, node: 'hanging' }),
       onSuperseded: () => undefined,
+      onEmptied: () => undefined,
     });
     own.use(lease);
     await b.connect(['query']);
@@ -226,6 +227,32 @@ describe('a Redis that goes away', () => {
       expect(missed).toContain('again');
     });
     expect(missed).not.toContain('meanwhile');
+  });
+
+  it('counts what a node could not hear that was deaf for a while, of rooms that it has members of (G8)', async () => {
+    await using own = new AsyncDisposableStack();
+    const server = own.use(await RedisServer.start());
+    const proxy = own.use(await FaultProxy.start({ to: { port: server.port } }));
+    const one = own.use(await startServer(server.url));
+    const deaf = own.use(await startServer(`redis://127.0.0.1:${proxy.port}`));
+    const { client } = await deaf.connect(['red']);
+    await one.connect(['red', 'blue']);
+    const heard = nextEvent(client, 'told');
+    one.io.to('red').emit('told', 'before');
+    expect(await heard).toEqual(['before']);
+
+    const isSub = (opening: string) => opening.includes(':sub\r\n');
+    proxy.set({ ...HALF_OPEN, only: isSub });
+    for (let i = 0; i < 3; i += 1) one.io.to('red').emit('told', 'meanwhile');
+    for (let i = 0; i < 50; i += 1) one.io.to('blue').emit('told', 'of no interest');
+    await one.link.publish('after', '');
+    proxy.heal();
+    expect(proxy.cut(isSub)).toBe(1);
+
+    // The one before may have come within the same moment: rather too many than too few.
+    await eventually(() => expect(deaf.seen.missed).toBeGreaterThanOrEqual(3));
+    expect(deaf.seen.missed).toBeLessThanOrEqual(4);
+    expect(one.seen).toMatchObject({ dropped: 0, missed: 0 });
   });
 
   it('is no reason for a cluster query to fail: it gets what this node has', async () => {

@@ -117,7 +117,7 @@ export class RoomAdapter extends Adapter {
     const { name } = this.#namespace;
     const isOneRoom = room !== undefined && others.length === 0;
     const channel = isOneRoom ? keys.roomChannel(name, room) : keys.namespaceChannel(name);
-    this.#options.bus.publish(channel, encode([this.uid, packet, target]));
+    this.#options.bus.broadcast(channel, encode([this.uid, packet, target]));
   }
 
   /**

@@ -17,10 +17,22 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 const ignore = () => undefined;
-const observer = { publishDropped: ignore, invalidMessage: ignore, partialAnswer: ignore, roomReset: ignore };
+const observer = {
+  publishDropped: ignore,
+  missed: ignore,
+  invalidMessage: ignore,
+  partialAnswer: ignore,
+  roomReset: ignore,
+};
 
 const link = (): RedisLink =>
   stack.use(connectRedis({ target: redisUrl.parse(redis.url), name: 'test', onChange: () => undefined }));
+
+const linkOf = (links: readonly RedisLink[], i: number): RedisLink => {
+  const found = links[i];
+  if (found === undefined) throw new RangeError(`no link ${i}`);
+  return found;
+};
 
 const report = (node: string, incarnation: string, connections = 0): NodeReport => ({
   node,
@@ -33,12 +45,19 @@ const report = (node: string, incarnation: string, connections = 0): NodeReport 
   sentPerSecond: 0,
 });
 
-const hold = (options: { on: RedisLink; node: string; incarnation: string; onSuperseded?: () => void }) =>
+const hold = (options: {
+  on: RedisLink;
+  node: string;
+  incarnation: string;
+  onSuperseded?: () => void;
+  onEmptied?: () => void;
+}) =>
   stack.use(
     holdLease({
       redis: options.on.pub,
       report: () => report(options.node, options.incarnation),
-      onSuperseded: options.onSuperseded ?? (() => undefined),
+      onSuperseded: options.onSuperseded ?? ignore,
+      onEmptied: options.onEmptied ?? ignore,
     }),
   );
 
@@ -67,6 +86,25 @@ describe('the registry of nodes', () => {
     expect(earlier.superseded).toBe(true);
     await earlier[Symbol.asyncDispose]();
     expect(await listed(one)).toContain('n3/new');
+  });
+
+  it('tells every process once that Redis has lost everything, though no connection broke', async () => {
+    const server = stack.use(await RedisServer.start());
+    const links = [server, server].map(({ url }) =>
+      stack.use(connectRedis({ target: redisUrl.parse(url), name: 'test', onChange: ignore })),
+    );
+    const told = links.map((on, i) => {
+      const onEmptied = vi.fn();
+      hold({ on, node: `n${i}`, incarnation: 'x', onEmptied });
+      return onEmptied;
+    });
+    const assertListed = async () => expect(await listed(linkOf(links, 0))).toEqual(['n0/x', 'n1/x']);
+    await eventually(assertListed);
+    await linkOf(links, 0).pub.flushall();
+    await eventually(() => {
+      for (const onEmptied of told) expect(onEmptied).toHaveBeenCalledOnce();
+    });
+    await assertListed();
   });
 
   it('forgets a node that went without a word when its lease ends', async () => {

@@ -31,11 +31,12 @@ export function probeBus(options: { link: RedisLink; bus: Bus; incarnation: stri
       connectedAt = performance.now();
       link.reconnect();
     }
-    link.publish(channel, '').catch(() => undefined);
+    link.publish(channel, String(performance.now())).catch(() => undefined);
   };
 
-  void bus.listen(channel, () => {
+  void bus.listen(channel, (sentAt) => {
     heardAt = performance.now();
+    bus.proveHeard(Number(sentAt.toString()));
   });
   bus.onChange({
     interrupted: () => undefined,

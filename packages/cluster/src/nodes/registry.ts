@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { type NodeReport, nodeReport } from '@fanfare/protocol';
+import { z } from 'zod';
 import { keys } from '../keys.ts';
 import { loadScript, type RedisCommands } from '../redis-script.ts';
 
@@ -10,40 +12,62 @@ const heartbeat = loadScript(new URL('heartbeat.lua', import.meta.url));
 const leave = loadScript(new URL('leave.lua', import.meta.url));
 const list = loadScript(new URL('list.lua', import.meta.url), { onlyReads: true });
 const KEYS = [keys.nodeLeases, keys.nodeReports] as const;
+const heartbeatReply = z.tuple([z.int(), z.instanceof(Buffer)]);
 
 /** The reports of all living processes of the cluster. Rejects when Redis cannot be asked. */
 export async function listNodes(redis: RedisCommands): Promise<NodeReport[]> {
   const rows = await list.run(redis, KEYS, []);
-  return (Array.isArray(rows) ? rows : []).flatMap((row) => {
-    const report = nodeReport.safeParse(JSON.parse(String(row)));
-    return report.success ? [report.data] : [];
-  });
+  return (Array.isArray(rows) ? rows : []).flatMap((row) => readReport(String(row)) ?? []);
 }
+
+/** What another release, or somebody else, has written there hides nobody. */
+const readReport = (row: string): NodeReport | undefined => {
+  try {
+    return nodeReport.safeParse(JSON.parse(row)).data;
+  } catch {
+    return undefined;
+  }
+};
 
 /**
  * Holds the lease of one process incarnation and renews it with a fresh report. A Redis that is away only delays the
- * next renewal. `onSuperseded` is told once when a later incarnation of the same node and worker has taken over.
+ * next renewal. `onSuperseded` is told once when a later incarnation of the same node and worker has taken over,
+ * `onEmptied` each time when Redis turns out to have lost all that it held, without a connection having broken.
  */
 export function holdLease(options: {
   redis: RedisCommands;
   report: () => NodeReport;
   onSuperseded: () => void;
+  onEmptied: () => void;
 }): AsyncDisposable & { readonly superseded: boolean } {
   const { redis, report } = options;
   let superseded = false;
   let joined = false;
+  let mark: string | undefined;
 
   const beat = async (): Promise<void> => {
     const now = report();
-    const held = await heartbeat.run(redis, KEYS, [
-      `${now.node}/${now.worker}`,
-      JSON.stringify(now),
-      now.incarnation,
-      LEASE_MS,
-      joined ? '0' : '1',
-    ]);
+    const reply = await heartbeat.run(
+      redis,
+      [...KEYS, keys.nodesMark],
+      [
+        `${now.node}/${now.worker}`,
+        JSON.stringify(now),
+        now.incarnation,
+        LEASE_MS,
+        joined ? '0' : '1',
+        randomBytes(8).toString('hex'),
+      ],
+    );
+    const [held, found] = heartbeatReply.parse(reply);
     joined = true;
-    if (held === 1 || superseded) return;
+    if (held === 1) {
+      const isOther = mark !== undefined && mark !== found.toString();
+      mark = found.toString();
+      if (isOther) options.onEmptied();
+      return;
+    }
+    if (superseded) return;
     superseded = true;
     clearInterval(timer);
     options.onSuperseded();

@@ -19,7 +19,13 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 const ignore = () => undefined;
-const observer = { publishDropped: ignore, invalidMessage: ignore, partialAnswer: ignore, roomReset: ignore };
+const observer = {
+  publishDropped: ignore,
+  missed: ignore,
+  invalidMessage: ignore,
+  partialAnswer: ignore,
+  roomReset: ignore,
+};
 
 const observe = { leaseEnded: ignore, leaseReplaced: ignore };
 

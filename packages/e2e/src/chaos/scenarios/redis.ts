@@ -1,5 +1,5 @@
 import { setTimeout as lasts } from 'node:timers/promises';
-import { DROPPED_REPLIES } from '@fanfare/testing';
+import { DROPPED_REPLIES, eventually } from '@fanfare/testing';
 import type { Scenario } from '../run.ts';
 
 /** Redis dies without a word, stays away for a while and comes back with what it had written. */
@@ -23,6 +23,16 @@ export const redisStopped = (seconds: number): Scenario => ({
     note('redis stopped');
     await lasts(seconds * 1000);
     cluster.stack.redis.kill('SIGCONT');
+  },
+});
+
+/** Redis takes every connection and command, and answers none until the pause is over. */
+export const redisPaused = (seconds: number): Scenario => ({
+  name: `redis paused for ${seconds} s`,
+  fault: async ({ cluster, note }) => {
+    await cluster.askRedis((redis) => redis.call('CLIENT', 'PAUSE', seconds * 1000, 'ALL'));
+    note('redis paused');
+    await lasts(seconds * 1000);
   },
 });
 
@@ -60,13 +70,26 @@ export const repliesDropped = (times: number): Scenario => ({
   },
 });
 
-/** All data is gone, and nobody is told by Redis: a room finds out with its next event. */
+/** All data is gone, and nobody is told by Redis: nodes find out by themselves. */
 export const redisEmptied: Scenario = {
   name: 'redis emptied',
   resets: 'every member',
-  fault: async ({ cluster, rooms, publishers, note }) => {
+  fault: async ({ cluster, members, rooms, publishers, note, check }) => {
+    // Only a room that has a past can lose it.
+    await Promise.all(rooms.map((room) => publishers.publish(room)));
+    await publishers.stop();
     await cluster.askRedis((redis) => redis.flushall());
+    const from = performance.now();
     note('redis emptied');
+    const untold = () =>
+      members.filter(({ tracks }) => [...tracks.values()].some(({ resets }) => resets === 0));
+    const assertTold = () => {
+      if (untold().length > 0) throw new Error(`${untold().length} members were not told`);
+    };
+    await eventually(assertTold, { timeoutMs: 10_000 }).catch(() => undefined);
+    const tookMs = Math.round(performance.now() - from);
+    check({ name: 'every member told in every room after, ms', value: tookMs, atMost: 3500 });
+    publishers.start();
     await Promise.all(rooms.map((room) => publishers.publish(room)));
   },
 };
