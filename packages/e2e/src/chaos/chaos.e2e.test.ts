@@ -17,7 +17,13 @@ const SHORT = [
 ];
 
 test.each(SHORT)('(G1) (G2) (G8) members have what publishers were told of: $name', async (scenario) => {
-  const { ok, ...verdict } = await runScenario(scenario, { seed: SEED, load: LOAD, calmMs: 1000 });
+  // Other tests share the machine: how fast it is says nothing here.
+  const { ok, ...verdict } = await runScenario(scenario, {
+    seed: SEED,
+    load: LOAD,
+    calmMs: 1000,
+    judgesLatency: false,
+  });
   const wrong = verdict.checks.filter((check) => !check.ok);
   expect({ ok, wrong, complaints: verdict.complaints }).toEqual({
     ok: true,

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type Stack, startStack } from '@fanfare/local';
 import { type Exit, eventually, FaultProxy, freePort, RedisCluster, RedisSentinel } from '@fanfare/testing';
 import { Redis } from 'ioredis';
+import { z } from 'zod';
 
 const REDIS_CONF = new URL('../../../../deploy/redis/redis.conf', import.meta.url);
 /** Where and how a machine of ours listens is not the configuration's to say. */
@@ -16,6 +17,8 @@ export interface ChaosCluster extends AsyncDisposable {
   readonly proxies: Readonly<Record<NodeName | 'api', FaultProxy>>;
   /** Processes that ended although nobody killed them. */
   readonly exits: readonly { name: string; exit: Exit }[];
+  /** The most connections that each node closed within a second of its drain, as it says. */
+  readonly drains: readonly number[];
   /** The last log lines of a process that are warnings or worse. */
   readonly complaints: readonly string[];
   /** Asks Redis past every proxy. */
@@ -36,6 +39,8 @@ const redisArguments = async (): Promise<string[]> => {
     return [`--${name}`, ...values.map((value) => (value === '""' ? '' : value))];
   });
 };
+
+const drained = z.looseObject({ mostPerSecond: z.number() });
 
 const FAILOVER_MS = 30_000;
 
@@ -63,6 +68,7 @@ export const startCluster = async (options: {
   const replicated = options.redis && (await startReplicated(options.redis, starting));
   const exits: { name: string; exit: Exit }[] = [];
   const complaints: string[] = [];
+  const drains: number[] = [];
   const { FANFARE_RETENTION } = options.env ?? {};
   const stack = starting.use(
     await startStack({
@@ -77,6 +83,7 @@ export const startCluster = async (options: {
         if (exit.signal !== 'SIGKILL' && exit.code !== 0) exits.push({ name, exit });
       },
       onLog: ({ process, stream, text }) => {
+        if (text.includes('"msg":"drained"')) drains.push(drained.parse(JSON.parse(text)).mostPerSecond);
         if (stream === 'stderr' || /"level":(40|50|60)/.test(text)) complaints.push(`${process}: ${text}`);
         if (complaints.length > 200) complaints.shift();
       },
@@ -88,6 +95,7 @@ export const startCluster = async (options: {
     proxies,
     exits,
     complaints,
+    drains,
     askRedis: async (ask) => {
       const redis = new Redis(stack.redis.url, { maxRetriesPerRequest: null });
       try {

@@ -31,8 +31,8 @@ export interface MemberOptions {
   token: string;
   /** At most 50. */
   rooms: readonly string[];
-  /** Hears how long a live event took, in ms. */
-  onLatency: (ms: number, sentAt: number) => void;
+  /** Hears how long a live event took, in ms, when it was sent and by which node it came. */
+  onLatency: (ms: number, of: { sentAt: number; node: string }) => void;
 }
 
 /** A stock Socket.IO client that keeps its position in each room and comes back with it, as an app does. */
@@ -162,7 +162,7 @@ export class Member implements Disposable {
     }
     track.hear(at, { isMember: this.#memberOf.has(at.room) });
     const sent = timed.safeParse(data).data;
-    if (sent) this.#options.onLatency(performance.now() - sent.at, sent.at);
+    if (sent) this.#options.onLatency(performance.now() - sent.at, { sentAt: sent.at, node: this.node });
   }
 
   #skip(about: unknown): void {

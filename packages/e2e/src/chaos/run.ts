@@ -1,10 +1,11 @@
 import { eventually } from '@fanfare/testing';
 import { type ChaosCluster, type NodeName, startCluster } from './cluster.ts';
+import { Latencies } from './latencies.ts';
 import { Member } from './member.ts';
 import { Publishers } from './publishers.ts';
 import { createRandom, type Random } from './random.ts';
 import { addFaults, noFaults, type Position } from './room-track.ts';
-import { type Check, judge, quantile, type Verdict } from './verdict.ts';
+import { type Check, judge, type Verdict } from './verdict.ts';
 
 export interface Load {
   clients: number;
@@ -44,6 +45,8 @@ export interface Scenario {
   at?: NodeName;
   /** Publishing at the rate goes on around the fault; default true. */
   publishes?: boolean;
+  /** Nodes that the fault leaves alone: their members hear as fast as without it. */
+  untouched?: readonly NodeName[];
   /** Runs while events flow; its end is the healing. */
   fault(chaos: Chaos): Promise<void>;
 }
@@ -54,7 +57,7 @@ const CALM_MS = 2000;
 
 export const runScenario = async (
   scenario: Scenario,
-  given: { seed: number; load: Load; calmMs?: number },
+  given: { seed: number; load: Load; calmMs?: number; judgesLatency?: boolean },
 ): Promise<Verdict> => {
   const began = performance.now();
   const load = { ...given.load, ...scenario.load };
@@ -67,7 +70,7 @@ export const runScenario = async (
       ...(scenario.redis && { redis: scenario.redis }),
     }),
   );
-  const latencies: number[] = [];
+  const latencies = new Latencies();
   const url = cluster.stack.nodes.find(({ id }) => id === scenario.at)?.url ?? cluster.stack.url;
   const members = await openMembers(stack, { cluster, url, load, rooms, latencies });
   const publishers = new Publishers({
@@ -95,21 +98,30 @@ export const runScenario = async (
     timeUntilWhole: (some = members) => timeUntilWhole(some),
   };
 
-  await carryOut(scenario, chaos, given.calmMs ?? CALM_MS);
+  await carryOut({ scenario, chaos, latencies, calmMs: given.calmMs ?? CALM_MS });
+  checks.push(...latencies.checks(scenario.untouched ?? [], { judges: given.judgesLatency !== false }));
   const settledMs = await timeUntilWhole(members).catch(() => SETTLE_MS + 1);
   checks.push({ name: 'whole after the last event, ms', value: settledMs, atMost: SETTLE_MS });
   return conclude({ scenario, chaos, load, timeline, checks, latencies, seed: given.seed, began });
 };
 
 /** The fault, with events flowing before, during and after it. */
-const carryOut = async (scenario: Scenario, chaos: Chaos, calmMs: number): Promise<void> => {
+const carryOut = async (run: {
+  scenario: Scenario;
+  chaos: Chaos;
+  latencies: Latencies;
+  calmMs: number;
+}): Promise<void> => {
+  const { scenario, chaos, latencies, calmMs } = run;
   const { publishers, note, check } = chaos;
   const publishes = scenario.publishes !== false;
   if (publishes) {
     publishers.start();
     await flows(publishers, calmMs);
   }
+  latencies.faultBegins();
   await scenario.fault(chaos);
+  latencies.faultEnds();
   note('healed');
   if (publishes) {
     const healedAt = performance.now();
@@ -134,7 +146,7 @@ const flows = async (publishers: Publishers, ms: number): Promise<void> => {
 
 const openMembers = async (
   stack: AsyncDisposableStack,
-  options: { cluster: ChaosCluster; url: string; load: Load; rooms: readonly string[]; latencies: number[] },
+  options: { cluster: ChaosCluster; url: string; load: Load; rooms: readonly string[]; latencies: Latencies },
 ): Promise<Member[]> => {
   const { cluster, url, load, rooms, latencies } = options;
   const members: Member[] = [];
@@ -151,7 +163,9 @@ const openMembers = async (
         { length: load.roomsPerClient },
         (_, j) => rooms[(first + j) % rooms.length] ?? '',
       );
-      members.push(new Member({ url, token, rooms: own, onLatency: (ms) => latencies.push(ms) }));
+      const onLatency = (ms: number, { sentAt, node }: { sentAt: number; node: string }) =>
+        latencies.add({ ms, sentAt, node });
+      members.push(new Member({ url, token, rooms: own, onLatency }));
     }
     await eventually(() => assertWhole(members), { timeoutMs: SETTLE_MS });
   }
@@ -188,7 +202,7 @@ const conclude = (run: {
   load: Load;
   timeline: Verdict['timeline'];
   checks: Check[];
-  latencies: number[];
+  latencies: Latencies;
   seed: number;
   began: number;
 }): Verdict => {
@@ -226,8 +240,6 @@ const conclude = (run: {
     ...checks,
   ].map(judge);
   const ok = judged.every((check) => check.ok);
-  const sorted = Float64Array.from(run.latencies).sort();
-  const ms = (share: number) => Math.round(quantile(sorted, share) * 10) / 10;
   const { clients, rooms, roomsPerClient, eventsPerSecond } = load;
   return {
     scenario: scenario.name,
@@ -241,7 +253,7 @@ const conclude = (run: {
     resets,
     reconnects: sum(({ connectedAt }) => connectedAt.length - 1),
     refusedJoins: sum(({ refusedJoins }) => refusedJoins),
-    latencyMs: { p50: ms(0.5), p99: ms(0.99), max: ms(1) },
+    latencyMs: run.latencies.summary(),
     checks: judged,
     ...(!ok && {
       complaints: [

@@ -10,6 +10,13 @@ export interface Check {
   atLeast?: number;
 }
 
+/** In ms. */
+export interface Quantiles {
+  p50: number;
+  p99: number;
+  max: number;
+}
+
 /** What came of a scenario. */
 export interface Verdict {
   scenario: string;
@@ -25,7 +32,7 @@ export interface Verdict {
   reconnects: number;
   refusedJoins: number;
   /** Of live events, from the moment at which a publisher first meant to send them. */
-  latencyMs: { p50: number; p99: number; max: number };
+  latencyMs: Quantiles;
   checks: (Check & { ok: boolean })[];
   /** Only when something is wrong: what processes and clients complained of. */
   complaints?: string[];
