@@ -145,6 +145,15 @@ test('twenty messages while the node of the reader is killed are there once, in 
   expect(since.filter((url) => !/\/(token|read)$/.test(url))).toEqual([]);
 });
 
+test('a removed member is put out of the open page within two seconds', async () => {
+  await ada.page.getByRole('button', { name: 'People' }).click();
+  await linus.page.getByText('Live', { exact: true }).first().waitFor();
+  await ada.page.getByRole('button', { name: 'Remove linus from the project' }).click();
+  const startedAt = performance.now();
+  await linus.page.getByText('You are no longer in this project').waitFor();
+  expect(performance.now() - startedAt).toBeLessThan(2000);
+});
+
 test('what was shown of others was told, not asked for again and again (row 12)', () => {
   const reads = grace.fetched().filter((url) => /\/projects\/[^/]+$/.test(url));
   // One snapshot, which StrictMode asks for twice.
