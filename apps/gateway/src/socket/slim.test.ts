@@ -11,6 +11,7 @@ import { forgetHandshakes, slimSocket } from './slim.ts';
 let stack: AsyncDisposableStack;
 let io: GatewayServer;
 let manager: Manager;
+let url: string;
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
@@ -18,8 +19,9 @@ beforeEach(async () => {
   io = stack.adopt(new Server(http), (server) => server.close());
   io.of('/second');
   const port = await listenOn(http, { host: '127.0.0.1', port: 0, setting: 'test' });
+  url = `http://127.0.0.1:${port}`;
   manager = stack.adopt(
-    new Manager(`http://127.0.0.1:${port}`, { transports: ['websocket'], query: { tenant: '7' } }),
+    new Manager(url, { transports: ['websocket'], query: { tenant: '7' } }),
     (own) => void own.engine.close(),
   );
 });
@@ -107,6 +109,7 @@ describe('a forgotten handshake', () => {
     const forget = forgetHandshakes();
     const first = await connect('/');
     const { time: _, issued: __, ...stock } = structuredClone(first.handshake);
+    delete stock.headers['sec-websocket-key'];
     forget(first);
     expect(first.handshake).toMatchObject(stock);
     const second = await connect('/second');
@@ -118,5 +121,25 @@ describe('a forgotten handshake', () => {
       secure: false,
       address: expect.any(String),
     });
+  });
+
+  it('shares its headers with that of a connection that sent the same ones', async () => {
+    const forget = forgetHandshakes();
+    const headersOf = async (extraHeaders: Record<string, string>) => {
+      const { promise, resolve } = Promise.withResolvers<GatewaySocket>();
+      io.of('/').once('connection', resolve);
+      const other = new Manager(url, { transports: ['websocket'], extraHeaders });
+      stack.defer(() => void other.engine.close());
+      other.socket('/');
+      const socket = await promise;
+      forget(socket);
+      return socket.handshake.headers;
+    };
+    const first = await headersOf({ 'user-agent': 'phone' });
+    expect(await headersOf({ 'user-agent': 'phone' })).toBe(first);
+    const third = await headersOf({ 'user-agent': 'desk', cookie: 'a=b' });
+    expect(third).toMatchObject({ 'user-agent': 'desk', cookie: 'a=b' });
+    expect(first).toMatchObject({ 'user-agent': 'phone' });
+    expect(first).not.toHaveProperty('cookie');
   });
 });

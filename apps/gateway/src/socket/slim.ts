@@ -24,11 +24,13 @@ export function slimSocket(socket: GatewaySocket): void {
  */
 export function forgetHandshakes(): (socket: GatewaySocket) => void {
   let latest: Pick<GatewaySocket['handshake'], 'time' | 'url' | 'query'> | undefined;
+  const shareHeaders = createHeaderSharing();
   return ({ handshake, conn }) => {
     handshake.auth = NOTHING;
     // Most connections come with the query of the one before and within the same second: they can share the strings.
     if (latest?.time === handshake.time) handshake.time = latest.time;
     if (latest?.url === handshake.url) Object.assign(handshake, { url: latest.url, query: latest.query });
+    handshake.headers = shareHeaders(handshake.headers);
     const { time, url, query, headers } = handshake;
     latest = { time, url, query };
     const { request } = conn;
@@ -39,6 +41,40 @@ export function forgetHandshakes(): (socket: GatewaySocket) => void {
     Object.assign(request.socket, { _peername: undefined });
   };
 }
+
+type Headers = GatewaySocket['handshake']['headers'];
+
+/** Most header values that are kept to be shared. */
+const SHARED_VALUES = 2000;
+
+const SECRET_HEADERS: ReadonlySet<string> = new Set(['cookie', 'authorization']);
+
+/** Browsers of one kind send the same long headers: equal values become one string, equal headers one object. */
+const createHeaderSharing = (): ((headers: Headers) => Headers) => {
+  const values = new Map<string, string>();
+  let latest: Headers = {};
+  const share = (value: string): string => {
+    const known = values.get(value);
+    if (known !== undefined) return known;
+    if (values.size >= SHARED_VALUES) values.clear();
+    values.set(value, value);
+    return value;
+  };
+  return (headers) => {
+    // Good for one upgrade only, and different for each.
+    const { 'sec-websocket-key': _, ...lasting } = headers;
+    const names = Object.keys(lasting);
+    const isAsLatest =
+      names.length === Object.keys(latest).length && names.every((name) => latest[name] === lasting[name]);
+    if (isAsLatest) return latest;
+    for (const name of names) {
+      const value = lasting[name];
+      if (typeof value === 'string' && !SECRET_HEADERS.has(name)) lasting[name] = share(value);
+    }
+    latest = lasting;
+    return lasting;
+  };
+};
 
 const NOTHING = Object.freeze({});
 const ENCRYPTED = Object.freeze({ encrypted: true });

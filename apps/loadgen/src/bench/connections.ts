@@ -14,10 +14,12 @@ export interface ConnectionPlan {
 }
 
 /** Opened and closed before anything is counted, so that the code is compiled and the pools are filled. */
-const WARM_UP = 600;
+const WARM_UP = 3_000;
 const CONCURRENCY = 32;
 /** What a server does after its last answer (timers, other connections of its own) belongs to the connection. */
 const SETTLE_MS = 300;
+/** Share of a core that a server without connections may use: timers, heartbeats. */
+const RESTING_CPU = 0.02;
 
 /** What a connection costs: server CPU to open it, heap and resident memory while it is idle. */
 export const measureConnections = async (
@@ -54,12 +56,12 @@ const measureOne = async (
   connections: number,
   { setting, pool }: { setting: BenchSetting; pool: WorkerPool },
 ) => {
-  await using running = await startVariant(variant, setting);
+  await using running = await startVariant(variant, setting, { driven: false });
   const { target } = running;
   const open = (group: string, count: number) => openAll(variant, target, { group, count, setting, pool });
-  await open('warm-up', Math.min(WARM_UP, connections));
+  await open('warm-up', WARM_UP);
   await pool.ask(0, 'close', { group: 'warm-up' });
-  await delay(SETTLE_MS);
+  await rest(target.pid);
   const empty = await target.memory();
   const before = await readProcess(target.pid);
   await using _ = {
@@ -76,6 +78,16 @@ const measureOne = async (
     heapKb: (full.heapUsed - empty.heapUsed) / 1_024 / connections,
     rssKb: (settled.rssBytes - before.rssBytes) / 1_024 / connections,
   };
+};
+
+/** Resolves once a process has nothing left to do: closing what was opened must not count as opening. */
+const rest = async (pid: number): Promise<void> => {
+  for (let last = await readProcess(pid); ; ) {
+    await delay(SETTLE_MS);
+    const now = await readProcess(pid);
+    if (now.cpuMicros - last.cpuMicros < RESTING_CPU * SETTLE_MS * 1_000) return;
+    last = now;
+  }
 };
 
 /** Opens connections to a server; throws unless it takes all of them. */

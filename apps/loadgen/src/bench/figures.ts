@@ -57,7 +57,7 @@ export const comparedFigures = (rounds: Rounds): ComparedFigures => {
   const spread = spreads({
     ...rounds,
     vsStock: pairedRatios(of(rounds, 'ours'), stock),
-    ...(rounds.bare && { bareVsStock: pairedRatios(rounds.bare, stock) }),
+    ...(rounds.handlers && { handlersVsStock: pairedRatios(rounds.handlers, stock) }),
   });
   return againstStockSchema.parse({ ...medians(spread), spread });
 };

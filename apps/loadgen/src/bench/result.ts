@@ -27,9 +27,9 @@ export const againstStockSchema = comparison({
   ours: z.number(),
   stock: z.number(),
   rawWs: z.number().optional(),
-  bare: z.number().optional().describe('ours without handlers of a team'),
+  handlers: z.number().optional().describe('ours with handlers of a team, which keep the request'),
   vsStock: z.number().describe('ours ÷ stock'),
-  bareVsStock: z.number().optional().describe('bare ÷ stock'),
+  handlersVsStock: z.number().optional().describe('handlers ÷ stock'),
 });
 
 export const publishCostSchema = comparison({

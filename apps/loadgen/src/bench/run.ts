@@ -49,8 +49,8 @@ export const runBench = async (
     }
     if (wants('connections')) {
       const variants: readonly Variant[] = options.quick
-        ? ['ours', 'bare', 'stock']
-        : ['ours', 'bare', 'stock', 'rawWs'];
+        ? ['ours', 'handlers', 'stock']
+        : ['ours', 'handlers', 'stock', 'rawWs'];
       const { connections, connectionRounds: rounds } = options;
       Object.assign(result, await measureConnections({ variants, connections, rounds }, setting, tools));
     }

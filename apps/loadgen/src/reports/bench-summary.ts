@@ -39,7 +39,7 @@ export interface Section {
 
 export const SERVER_NAMES: Record<string, string> = {
   ours: 'Fanfare',
-  bare: 'Fanfare, no handlers',
+  handlers: "Fanfare, a team's handlers",
   fanoutOff: 'Fanfare, fan-out off',
   stock: 'Socket.IO',
   rawWs: 'ws, pre-built frame',
@@ -109,7 +109,7 @@ const connectionSections = ({ idle, connect }: BenchResult): Section[] => {
   if (!idle || !connect) return [];
   const ratio = (goal?: Goal) => ({
     vsStock: { name: 'Fanfare ÷ Socket.IO', ...(goal && { goal }) },
-    bareVsStock: { name: 'Fanfare, no handlers ÷ Socket.IO', ...(goal && { goal }) },
+    handlersVsStock: { name: "Fanfare, a team's handlers ÷ Socket.IO" },
   });
   return [
     {

@@ -10,8 +10,8 @@ import { encodeServerFrame } from '../wire/frames.ts';
 import type { WireMode } from '../wire/raw-socket.ts';
 import { Target } from './target.ts';
 
-/** The servers that are compared, in the order in which they take turns; `bare` is ours without handlers of a team. */
-export const VARIANTS = ['ours', 'stock', 'rawWs', 'limit', 'fanoutOff', 'bare'] as const;
+/** The servers that are compared, in the order in which they take turns; `handlers` is ours with handlers of a team. */
+export const VARIANTS = ['ours', 'stock', 'rawWs', 'limit', 'fanoutOff', 'handlers'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 /** What every variant needs to start. */
@@ -29,7 +29,7 @@ export const WIRE: Record<Variant, WireMode> = {
   rawWs: 'ws',
   limit: 'bare',
   fanoutOff: 'socketio',
-  bare: 'socketio',
+  handlers: 'socketio',
 };
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -61,30 +61,40 @@ export const gatewayCommand = (): string[] => node(GATEWAY);
 
 const usesRedis = (variant: Variant): boolean => WIRE[variant] === 'socketio';
 
-const commandOf = (variant: Variant, limitProgram: string | undefined, redisUrl: string): string[] => {
+const commandOf = (
+  variant: Variant,
+  {
+    limitProgram,
+    redisUrl,
+    isDriven,
+  }: { limitProgram: string | undefined; redisUrl: string; isDriven: boolean },
+): string[] => {
   if (variant === 'limit') return limitCommand(limitProgram);
   if (variant === 'rawWs') return node(source('../targets/raw-ws.ts'));
-  if (variant === 'bare') return node('--import', CONTROL_ALONE, GATEWAY);
-  return variant === 'stock' ? [...node(source('../targets/stock.ts')), redisUrl] : gatewayCommand();
+  if (variant === 'stock') return [...node(source('../targets/stock.ts')), redisUrl];
+  return isDriven ? gatewayCommand() : node('--import', CONTROL_ALONE, GATEWAY);
 };
 
 /**
- * Starts one of the servers. Each Socket.IO server has a Redis of its own: on one they would be nodes of one
+ * Starts one of the servers. A gateway that is `driven` has the benchmark's handlers, which broadcast from the inside;
+ * one that is not is as it is deployed, but for `handlers`. Each Socket.IO server has a Redis of its own: on one they would be nodes of one
  * cluster.
  */
 export const startVariant = async (
   variant: Variant,
   setting: BenchSetting,
+  { driven }: { driven: boolean } = { driven: true },
 ): Promise<{ target: Target } & AsyncDisposable> => {
+  const isDriven = driven || variant === 'handlers';
   await using stack = new AsyncDisposableStack();
   const redisUrl = usesRedis(variant) ? stack.use(await RedisServer.start()).url : '';
   const id = `bench-${variant.toLowerCase()}`;
   const target = await Target.start({
     name: variant,
-    command: [...setting.pinned, ...commandOf(variant, setting.limitProgram, redisUrl)],
+    command: [...setting.pinned, ...commandOf(variant, { ...setting, redisUrl, isDriven })],
     env: {
       ...gatewayEnv({ redisUrl, tokenSecret: setting.tokenSecret, id }),
-      ...(variant !== 'bare' && { FANFARE_HANDLERS: HANDLERS }),
+      ...(isDriven && { FANFARE_HANDLERS: HANDLERS }),
       ...(variant === 'fanoutOff' && { FANFARE_FANOUT: 'off' }),
     },
   });
