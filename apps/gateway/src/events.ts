@@ -1,4 +1,5 @@
 import type { BusObserver, PresenceObserver } from '@fanfare/cluster';
+import type { FanoutFactory } from '@fanfare/fanout';
 import type { AppError } from '@fanfare/protocol';
 import type { Logger } from '@fanfare/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
@@ -8,6 +9,9 @@ import { createSummary } from './limits/summary.ts';
 
 /** Every business event of a gateway, reported to the log and to the metrics in one call. */
 export type GatewayEvents = ReturnType<typeof createGatewayEvents>;
+
+/** What tells of broadcasts and of what waits for slow sockets. */
+export type Deliveries = Pick<FanoutFactory, 'counters' | 'waiting'>;
 
 /** Names that stand as labels; any other event counts as `other`, so that no client can grow a metric. */
 const LABELLED_EVENTS: ReadonlySet<string> = new Set([
@@ -51,8 +55,13 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     labelNames: ['event', 'namespace'],
     registers,
   });
-  /** Broadcast deliveries, where they are counted for all connections together. */
-  let countDeliveries: (() => number) | undefined;
+  /** Where broadcasts are delivered, and counted for all connections together. */
+  let deliveries: Deliveries | undefined;
+  const countDeliveries = (): number => {
+    if (deliveries === undefined) return 0;
+    const { fastDeliveries, stockDeliveries } = deliveries.counters();
+    return fastDeliveries + stockDeliveries;
+  };
   const answers = { sent: 0 };
   new Counter({
     name: 'socket_io_events_sent_total',
@@ -60,7 +69,40 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     registers,
     collect() {
       this.reset();
-      this.inc(answers.sent + (countDeliveries?.() ?? 0));
+      this.inc(answers.sent + countDeliveries());
+    },
+  });
+  new Gauge({
+    name: 'fanfare_pending_bytes',
+    help: 'Bytes that wait for connections that do not take everything at once',
+    registers,
+    collect() {
+      const { bytes, peakBytes } = deliveries?.waiting() ?? { bytes: 0, peakBytes: 0 };
+      this.set(bytes);
+      pendingPeak.set(peakBytes);
+    },
+  });
+  const pendingPeak = new Gauge({
+    name: 'fanfare_pending_bytes_peak',
+    help: 'Most bytes that waited for one connection since the metrics were last read',
+    registers,
+  });
+  new Counter({
+    name: 'fanfare_slow_dropped_total',
+    help: 'Ephemeral events that a connection did not get because others waited for it',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(deliveries?.counters().dropped ?? 0);
+    },
+  });
+  new Counter({
+    name: 'fanfare_slow_conflated_total',
+    help: 'Ephemeral events whose place a newer one with the same key took while they waited',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(deliveries?.counters().conflated ?? 0);
     },
   });
   // Absent where there is no Redis by design, so that an alert on it does not fire there.
@@ -144,7 +186,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     connections: 0,
     received: 0,
     get sent() {
-      return answers.sent + (countDeliveries?.() ?? 0);
+      return answers.sent + countDeliveries();
     },
   };
 
@@ -203,14 +245,19 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     },
     /** A contract event was answered; where each packet is counted, so is its answer. */
     answered: () => {
-      if (countDeliveries !== undefined) answers.sent += 1;
+      if (deliveries !== undefined) answers.sent += 1;
     },
     ordersFrom: (source: () => number) => {
       countStanding = source;
     },
-    /** Takes broadcast deliveries from a running total instead of one call each. */
-    deliveriesFrom: (source: () => number) => {
-      countDeliveries = source;
+    /** Takes what becomes of broadcasts from running totals instead of one call each. */
+    deliveriesFrom: (source: Deliveries) => {
+      deliveries = source;
+    },
+    /** A connection is closed whose client does not take what it is sent; its sockets tell who that was. */
+    slowConsumer: (pendingBytes: number) => {
+      closed.inc({ reason: 'slow_consumer' });
+      log.warn({ pendingBytes }, 'slow consumer closed');
     },
     /** Something above a limit; the log gets the first one and then sums. */
     limited: (limit: LimitName, outcome: LimitOutcome) => {

@@ -6,9 +6,7 @@ import {
   Bus,
   connectRedis,
   countListeners,
-  createLocalAdapter,
   createRoomAdapter,
-  createWorkerAdapter,
   EventLog,
   FollowedOrders,
   givenOrder,
@@ -28,7 +26,6 @@ import {
   takeConnections,
   tellRedisWarnings,
 } from '@fanfare/cluster';
-import { fanout } from '@fanfare/fanout';
 import { type NodeReport, userRoom } from '@fanfare/protocol';
 import {
   createLogger,
@@ -40,6 +37,7 @@ import {
 } from '@fanfare/runtime';
 import { AggregatorRegistry } from 'prom-client';
 import { type GatewayConfig, RESERVED_MS } from './config.ts';
+import { deliveryOf } from './delivery/delivery.ts';
 import { createGatewayEvents, type GatewayEvents } from './events.ts';
 import { createHttpApp } from './http/app.ts';
 import { createHttpServer } from './http/server.ts';
@@ -108,7 +106,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const store = stack.use(
     presenceStore(redis, { ...config, incarnation, observe: events.presence }) ?? new MemoryPresence().open(),
   );
-  const adapter = adapterFor(redis?.adapter, isWorker, { config, events });
+  const { adapter, watch } = deliveryOf(redis?.adapter, isWorker, { config, events });
   const limits = createLimits(config.limits, events.limited);
   const io = createSocketServer(http, config, { adapter, events, limits });
   watchConnections(io, limits);
@@ -153,6 +151,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
         taker,
         authorize,
         hasTeam,
+        watch,
       }),
     ]),
   );
@@ -299,19 +298,6 @@ const presenceStore = (
   return new RedisPresence({ ...redis, ...presence, process: { node, worker, incarnation }, observe });
 };
 
-/** The cluster's over Redis, the primary's channel between workers without it, else this process is the cluster. */
-const adapterFor = (
-  shared: AdapterFactory | undefined,
-  isWorker: boolean,
-  { config, events }: { config: GatewayConfig; events: GatewayEvents },
-): AdapterFactory => {
-  const adapter = shared ?? (isWorker ? createWorkerAdapter() : createLocalAdapter());
-  if (!config.fanout) return adapter;
-  const fast = fanout(adapter);
-  events.deliveriesFrom(() => fast.counters().fastDeliveries + fast.counters().stockDeliveries);
-  return fast;
-};
-
 /** Everything that happens on a namespace: who gets in, what a socket may ask, what is counted. */
 const openNamespace = (
   namespace: GatewayNamespace,
@@ -326,9 +312,11 @@ const openNamespace = (
     taker: OrderTaker;
     authorize: Authorize;
     hasTeam: boolean;
+    watch: (socket: GatewaySocket) => void;
   },
 ): Edge => {
-  const { identity, events, limits, rooms, presence, sessions, standing, taker, authorize, hasTeam } = deps;
+  const { identity, events, limits, rooms, presence, sessions, standing, taker, authorize, hasTeam, watch } =
+    deps;
   const edge = createEdge(events);
   guardAuth(namespace, events);
   const unrevoked = (verify: VerifyToken) => verifyFor(namespace.name, verify, standing);
@@ -341,7 +329,14 @@ const openNamespace = (
   registerSession({ edge, verify: unrevoked(identity.verify), sessions, standing });
   registerUsers({ edge, tellUser: createTellUser(namespace) });
   const forget = hasTeam ? undefined : forgetHandshakes();
-  const dispatch = createDispatch({ edge, events, limits, guard: hasTeam, refusalOf: expiredRefusal });
+  const dispatch = createDispatch({
+    edge,
+    events,
+    limits,
+    guard: hasTeam,
+    refusalOf: expiredRefusal,
+    onWaiting: watch,
+  });
   const factsOf = (socket: GatewaySocket) => ({
     socket: socket.id,
     namespace: namespace.name,

@@ -33,6 +33,11 @@ export interface ClientOptions {
   socketOptions?: Partial<ManagerOptions & SocketOptions>;
 }
 
+export interface SignalOptions {
+  /** While it waits for a member that does not keep up, a newer one of the same room, event and key takes its place. */
+  conflate?: string;
+}
+
 export interface PublishOptions {
   /** Idempotency id, at most 128 characters; default: a random one for this call. */
   id?: string;
@@ -69,7 +74,12 @@ export interface Client<Events extends object = AppEvents> {
     options?: PublishOptions,
   ): Promise<Published>;
   /** Tells the other members something that may be lost. What it rejects with may be ignored. */
-  signal<Name extends keyof Events & string>(room: string, event: Name, data: Events[Name]): Promise<void>;
+  signal<Name extends keyof Events & string>(
+    room: string,
+    event: Name,
+    data: Events[Name],
+    options?: SignalOptions,
+  ): Promise<void>;
   /**
    * Tells another user, on all of their sockets and the other ones of this user, what may be lost. Tried once; rejects
    * with `user_offline` when they have none, and with `forbidden` when the token does not list them.
@@ -140,8 +150,8 @@ export function createClient<Events extends object = AppEvents>(options: ClientO
       insist({ connection, timeoutMs, backoff }, (ackMs) =>
         request(socket, { name: 'room:publish', payload: { room, event, data, id }, timeoutMs: ackMs }),
       ),
-    signal: (room, event, data) => {
-      const payload = { room, event, data };
+    signal: (room, event, data, { conflate } = {}) => {
+      const payload = { room, event, data, ...(conflate !== undefined && { conflate }) };
       const question = { name: 'room:signal', payload, timeoutMs: ACK_TIMEOUT_MS } as const;
       const sent = request(socket, question).then(() => undefined);
       sent.catch(() => undefined);

@@ -4,6 +4,7 @@ export {
   createClient,
   type Published,
   type PublishOptions,
+  type SignalOptions,
 } from './client.ts';
 export type { Position, RoomReset } from './contract.ts';
 export { FanfareError, type FanfareErrorCode } from './error.ts';

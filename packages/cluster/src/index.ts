@@ -1,4 +1,5 @@
 export type { BusObserver } from './adapter/bus-observer.ts';
+export { ephemeralFlags } from './adapter/ephemeral.ts';
 export { createLocalAdapter } from './adapter/local-adapter.ts';
 export { type AdapterFactory, createRoomAdapter, RoomAdapter } from './adapter/room-adapter.ts';
 export { Bus } from './bus.ts';

@@ -1,5 +1,5 @@
 /** The channel prefix of `@socket.io/redis-adapter`, kept so that stock nodes and every emitter interoperate. */
-export const SOCKET_IO_PREFIX = 'socket.io';
+const SOCKET_IO_PREFIX = 'socket.io';
 
 /** The sockets of this process that are told of a room's presence: a room without a channel, so nobody else addresses it. */
 export const presenceRoom = (room: string): string => `=${room}`;

@@ -7,16 +7,17 @@ import {
   nodeReport,
   userRoom,
 } from '@fanfare/protocol';
-import { Emitter } from '@socket.io/redis-emitter';
+import { encode } from 'notepack.io';
 import { Server } from 'socket.io';
 import { z } from 'zod';
+import { ephemeralFlags } from './adapter/ephemeral.ts';
 import type { Bus } from './bus.ts';
 import { type GivenOrder, lifeOf, type Order } from './control/order.ts';
 import { Orders } from './control/orders.ts';
 import type { AppendResult, Sequence } from './event-log/appending.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { toldRoom } from './inbox.ts';
-import { SOCKET_IO_PREFIX } from './keys.ts';
+import { keys } from './keys.ts';
 import { listNodes } from './nodes/registry.ts';
 import { readPresence } from './presence/redis-store.ts';
 import type { Place, PresencePage } from './presence/store.ts';
@@ -39,6 +40,8 @@ export interface Publication {
   ephemeral: boolean;
   /** Of a logged event: its place among those of a publisher that numbers them. */
   sequence?: Sequence | undefined;
+  /** Of an ephemeral one: while it waits for a slow socket, a newer one with the same key takes its place. */
+  conflate?: string | undefined;
 }
 
 /** What became of a publication in one room; an ephemeral event has no offset. */
@@ -73,6 +76,10 @@ export const REPORT_REQUEST = 'fanfare:report';
 
 const unavailable = (cause: unknown) => new AppError('unavailable', undefined, { cause });
 
+/** The sender of what comes from no node, as in `@socket.io/redis-emitter` 5.1.0, whose wire format this is. */
+const EMITTER_UID = 'emitter';
+const EVENT_PACKET = 2;
+
 const AT_NO_POSITION = { epoch: '', offset: null, duplicate: false } as const;
 
 /** Users are excepted by the room that their sockets share; a user may be called as a room is. */
@@ -83,11 +90,19 @@ const toRooms = (userOrRoom: string): string[] =>
  * One message per room, each without the members of the rooms before it: a socket in several of the rooms hears the
  * event once, with the name of a room it is in.
  */
-const perRoom = ({ rooms, except, id, event, data }: Publication) => {
+const perRoom = ({ rooms, except, id, event, data, ephemeral, conflate }: Publication) => {
   const shared = { id: id ?? randomUUID(), at: Date.now() };
   return rooms.map((room, i) => {
     const meta: EventMeta = { room: toldRoom(room), ...shared };
-    return { room, except: [...except.flatMap(toRooms), ...rooms.slice(0, i)], event, data, meta };
+    return {
+      room,
+      packet: { type: EVENT_PACKET, data: [event, data, meta] },
+      target: {
+        rooms: [room],
+        except: [...except.flatMap(toRooms), ...rooms.slice(0, i)],
+        flags: ephemeral ? ephemeralFlags(conflate) : {},
+      },
+    };
   });
 };
 
@@ -118,14 +133,10 @@ export function publishOverRedis(deps: {
 }): ClusterPublisher {
   const { link, bus, log, orders = new Orders(link) } = deps;
   const tell = (publication: Publication): Promise<Publishing[]> => {
-    const accepted: Promise<unknown>[] = [];
-    const client = {
-      publish: (channel: string, message: Buffer) => accepted.push(bus.send(channel, message)),
-    };
-    const emitter = new Emitter(client, { key: SOCKET_IO_PREFIX }).of(publication.namespace);
-    for (const { room, except, event, data, meta } of perRoom(publication)) {
-      emitter.to(room).except(except).emit(event, data, meta);
-    }
+    const nsp = publication.namespace;
+    const accepted = perRoom(publication).map(({ room, packet, target }) =>
+      bus.send(keys.roomChannel(nsp, room), encode([EMITTER_UID, { ...packet, nsp }, target])),
+    );
     return Promise.all(
       publication.rooms.map((room, i) =>
         (accepted[i] ?? Promise.resolve()).then(
@@ -174,9 +185,11 @@ export function publishAsWorker(namespaces: readonly string[], longestTokenMs: n
   const io = new Server({ adapter: createWorkerAdapter() });
   for (const namespace of namespaces) io.of(namespace);
   const publish = async (publication: Publication): Promise<Publishing[]> =>
-    perRoom(publication).map(({ room, except, event, data, meta }) => {
-      io.of(publication.namespace).to(room).except(except).emit(event, data, meta);
-      return { room: meta.room, ...AT_NO_POSITION };
+    perRoom(publication).map(({ room, packet, target }) => {
+      const { rooms, except, flags } = target;
+      const opts = { rooms: new Set(rooms), except: new Set(except), flags };
+      io.of(publication.namespace).adapter.broadcast(packet, opts);
+      return { room: toldRoom(room), ...AT_NO_POSITION };
     });
   let lastNumber = 0;
   const order = async (given: Order): Promise<GivenOrder> => {

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { type BacklogOptions, Backlogs } from './backlog/backlogs.ts';
 import { DirectWriter } from './connection/direct-writer.ts';
 import type { Outbox } from './connection/outbox.ts';
 import type { Broadcast } from './frames/broadcast.ts';
@@ -14,15 +15,21 @@ export interface FanoutCounters {
   readonly flushes: number;
   /** Writes to sockets, each with all that was pending for its connection. */
   readonly writes: number;
+  /** Droppable broadcasts, and volatile packets, that connections did not get because something waited for them. */
+  readonly dropped: number;
+  /** Broadcasts that a newer one under the same key took the place of while they waited. */
+  readonly conflated: number;
 }
 
 /** Collects the outboxes with something pending and empties them at the end of the event-loop iteration. */
 export class Collector {
   readonly maxPendingBytes: number;
+  readonly backlogs: Backlogs | null;
   fastDeliveries = 0;
   stockDeliveries = 0;
   flushes = 0;
   writes = 0;
+  volatileDropped = 0;
   root = Sequence.root();
   readonly writer = new DirectWriter();
   #pending: Outbox[] = [];
@@ -32,13 +39,16 @@ export class Collector {
   readonly #flush = () => this.flush();
   readonly #settleFrom = (outboxes: Outbox[], start: number) => this.#settle(outboxes, start);
 
-  constructor(maxPendingBytes: number) {
-    this.maxPendingBytes = maxPendingBytes;
+  constructor(maxPendingBytes: number, backlog?: BacklogOptions) {
+    this.maxPendingBytes = Math.min(maxPendingBytes, backlog?.maxBytes ?? Infinity);
+    this.backlogs = backlog === undefined ? null : new Backlogs(backlog);
   }
 
   get counters(): FanoutCounters {
     const { fastDeliveries, stockDeliveries, flushes, writes } = this;
-    return { fastDeliveries, stockDeliveries, flushes, writes };
+    const dropped = this.volatileDropped + (this.backlogs?.dropped ?? 0);
+    const conflated = this.backlogs?.conflated ?? 0;
+    return { fastDeliveries, stockDeliveries, flushes, writes, dropped, conflated };
   }
 
   add(outbox: Outbox): void {

@@ -10,6 +10,13 @@ export type EncodedPackets = ReadonlyArray<unknown>;
 export interface BroadcastFilter {
   readonly rooms: ReadonlySet<string>;
   readonly except?: ReadonlySet<string>;
+  readonly flags?: BroadcastFlags | null;
+}
+
+/** Flags of a broadcast beside those of Socket.IO; anything may stand in them. */
+export interface BroadcastFlags {
+  readonly droppable?: unknown;
+  readonly conflate?: unknown;
 }
 
 /** `Socket` of socket.io. */

@@ -79,9 +79,17 @@ export const roomPublish = defineEvent('room:publish', {
   ack: z.object({ epoch: z.string(), offset: z.int().nullable(), duplicate: z.boolean() }),
 });
 
+/** While it waits for a slow socket, a newer value of the same room, event and key takes its place. */
+export const conflationKey = z.string().min(1).max(LIMITS.idLength);
+
 /** Tell the other members something that may be lost: typing, cursors. The sender does not hear it. */
 export const roomSignal = defineEvent('room:signal', {
-  payload: z.strictObject({ room: roomName, event: eventName, data: z.unknown() }),
+  payload: z.strictObject({
+    room: roomName,
+    event: eventName,
+    data: z.unknown(),
+    conflate: conflationKey.optional(),
+  }),
   ack: z.object({}),
 });
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { roomEvent } from './events.ts';
+import { conflationKey, roomEvent } from './events.ts';
 import { LIMITS } from './limits.ts';
 import { eventName, namespaceName, sharedRoomName, userName } from './names.ts';
 
@@ -38,11 +38,20 @@ export const publishRequest = z
       .boolean()
       .optional()
       .describe('Not logged: no offset, and lost for who is away. Without Redis every event is'),
+    conflate: conflationKey
+      .optional()
+      .describe(
+        'Of an ephemeral event: while it waits for a slow socket, a newer one of the same room, event and key takes its place',
+      ),
     namespace,
   })
   .refine(
     ({ room, rooms, user }) => [room, rooms, user].filter((target) => target !== undefined).length === 1,
     'give one of room, rooms and user',
+  )
+  .refine(
+    ({ conflate, ephemeral }) => conflate === undefined || ephemeral === true,
+    'conflate goes with ephemeral: true only, as what is logged is never replaced',
   )
   .meta({ id: 'PublishRequest' });
 export type PublishRequest = z.input<typeof publishRequest>;

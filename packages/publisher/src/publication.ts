@@ -7,7 +7,7 @@ export type EventOf<Events> = {
   [Name in keyof Events & string]: { event: Name; data: Events[Name] };
 }[keyof Events & string];
 
-type Options = Pick<PublishRequest, 'ephemeral' | 'namespace'> & {
+type Options = Pick<PublishRequest, 'ephemeral' | 'conflate' | 'namespace'> & {
   /** Idempotency id; default: a random one for this call. The same id is in a room's log once within 10 minutes. */
   id?: string;
   /** Who does not hear it: of a logged event users, of an ephemeral one users or rooms. */

@@ -35,12 +35,33 @@ export const toPublication = (
   caller: Caller,
   namespaces: readonly string[],
 ): Publication => {
-  const { room, rooms = [], user, event, data, id, except = [], ephemeral = false, namespace } = request;
+  const {
+    room,
+    rooms = [],
+    user,
+    event,
+    data,
+    id,
+    except = [],
+    ephemeral = false,
+    conflate,
+    namespace,
+  } = request;
   checkNamespace(namespaces, namespace);
   checkLoggable(data);
   const targets = user === undefined ? [...new Set(room === undefined ? rooms : [room])] : [inboxRoom(user)];
   for (const target of targets) caller.permit('publish', toldRoom(target));
-  return { namespace, rooms: targets, except, event, data, id, publisher: `key:${caller.name}`, ephemeral };
+  return {
+    namespace,
+    rooms: targets,
+    except,
+    event,
+    data,
+    id,
+    publisher: `key:${caller.name}`,
+    ephemeral,
+    conflate,
+  };
 };
 
 /** One command of a batch as the cluster takes it, or why it does not. */

@@ -91,9 +91,10 @@ describe('a limit of a rate', () => {
     for (let n = 0; n < 100; n += 1) alice.emit('room:join', join(n));
     expect(await told).toEqual([{ reason: 'rate_limited', reconnect: true, inMs: 0 }]);
     expect((await gone)[0]).toBe('transport close');
+    const back = nextEvent(alice, 'connect');
     expect(await limited(node, 'socket_events')).toEqual({ refused: 4 });
     expect(await limited(node, 'socket_refusals')).toEqual({ cut: 1 });
-    await nextEvent(alice, 'connect');
+    await back;
   });
 });
 

@@ -1,13 +1,14 @@
 import { roomSignal } from '@fanfare/protocol';
+import { tellOthers } from '../delivery/tell-others.ts';
 import type { Authorize } from '../session/authority.ts';
 import type { Edge } from '../socket/on.ts';
 import { metaOf } from '../socket/sender.ts';
 
 /** `room:signal`: to the other members of the room, never logged. */
 export function registerSignals({ edge, authorize }: { edge: Edge; authorize: Authorize }): void {
-  edge.on(roomSignal, (socket, { room, event, data }) => {
+  edge.on(roomSignal, (socket, { room, event, data, conflate }) => {
     authorize(socket, { room, action: 'signal', event });
-    socket.to(room).emit(event, data, metaOf(socket, room));
+    tellOthers(socket, room, { packet: [event, data, metaOf(socket, room)], conflate });
     return {};
   });
 }

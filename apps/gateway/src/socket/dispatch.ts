@@ -15,6 +15,7 @@ interface WirePacket {
 type TakePacket = (this: GatewaySocket, packet: WirePacket) => void;
 type AckFor = (this: GatewaySocket, id: number) => unknown;
 type Packet = [event: string, ...args: unknown[]];
+type SendPacket = (this: GatewaySocket, packet: object, options?: object) => void;
 type Run = (this: GatewaySocket, packet: Packet, done: (error: Error | null) => void) => void;
 
 const EVENT = 2;
@@ -33,10 +34,12 @@ export function createDispatch(deps: {
   guard: boolean;
   /** Why a socket may not ask this now, if so. */
   refusalOf: (socket: GatewaySocket, event: string) => AppError | undefined;
+  /** Something that was sent to a socket alone waits for it. */
+  onWaiting: (socket: GatewaySocket) => void;
 }): (socket: GatewaySocket) => void {
-  const { edge, events, limits, guard, refusalOf } = deps;
+  const { edge, events, limits, guard, refusalOf, onWaiting } = deps;
   const stock: GatewaySocket = Socket.prototype;
-  const { runMiddleware, takePacket, ackFor } = stockMethods();
+  const { runMiddleware, takePacket, ackFor, sendPacket } = stockMethods();
 
   const checkPacket = (socket: GatewaySocket, { type, data }: WirePacket): void => {
     const overLimit = limits.event(socket);
@@ -63,6 +66,11 @@ export function createDispatch(deps: {
     takePacket.call(this, packet);
   };
 
+  const packet: SendPacket = function packetWatched(sent, options) {
+    sendPacket.call(this, sent, options);
+    if (hasQueue(this.conn)) onWaiting(this);
+  };
+
   const run: Run = function run(packet, done) {
     // The parser of socket.io lets numbers pass for names.
     const event = String(packet[0]);
@@ -87,11 +95,17 @@ export function createDispatch(deps: {
   };
   const shared = Object.assign(
     Object.create(stock),
-    { run, _onpacket },
+    { run, _onpacket, packet },
     guard && guardedSocketMethods(stock, events),
   );
   return (socket) => void Object.setPrototypeOf(socket, shared);
 }
+
+/** Private in engine.io 6.6.11: what its transport cannot take yet. */
+const hasQueue = (conn: GatewaySocket['conn']): boolean => {
+  const writeBuffer: unknown = Reflect.get(conn, 'writeBuffer');
+  return Array.isArray(writeBuffer) && writeBuffer.length > 0;
+};
 
 /** How many rooms the payload of a `room:join` names; whether it is one at all is looked at later. */
 const roomsAsked = (payload: unknown): number => {
@@ -100,8 +114,13 @@ const roomsAsked = (payload: unknown): number => {
 };
 
 /** What socket.io 4.8.4 has for the way of a packet: to its kind, to the ack for it, to middleware and listeners. */
-const stockMethods = (): { runMiddleware: Run; takePacket: TakePacket; ackFor: AckFor } => {
-  const [run, onPacket, ack] = ['run', '_onpacket', 'ack'].map((name) => {
+const stockMethods = (): {
+  runMiddleware: Run;
+  takePacket: TakePacket;
+  ackFor: AckFor;
+  sendPacket: SendPacket;
+} => {
+  const [run, onPacket, ack, packet] = ['run', '_onpacket', 'ack', 'packet'].map((name) => {
     const method: unknown = Reflect.get(Socket.prototype, name);
     if (typeof method !== 'function') throw new Error(`this version of socket.io has no Socket#${name}`);
     return method;
@@ -115,6 +134,9 @@ const stockMethods = (): { runMiddleware: Run; takePacket: TakePacket; ackFor: A
     },
     ackFor(id) {
       return ack?.call(this, id);
+    },
+    sendPacket(sent, options) {
+      packet?.call(this, sent, options);
     },
   };
 };

@@ -21,6 +21,11 @@ export const engineSettings = {
     .describe(
       'Largest message or poll of a client: an event of 64 KB with its envelope. 1 MB blocks a node for 0.5 s',
     ),
+  FANFARE_MAX_PENDING_BYTES: wholeNumber(65_536, 1_000_000_000)
+    .default(1_048_576)
+    .describe(
+      'Bytes that may wait for a connection that does not take them; beyond it ephemeral events are dropped, then it is closed. Not with FANFARE_FANOUT off',
+    ),
   FANFARE_MAX_ATTACHMENTS: wholeNumber(1, 100)
     .default(10)
     .describe(
@@ -63,6 +68,7 @@ export const readEngine = (settings: EngineSettings) =>
     connectTimeoutMs: settings.FANFARE_CONNECT_TIMEOUT_MS,
     upgradeTimeoutMs: settings.FANFARE_UPGRADE_TIMEOUT_MS,
     maxMessageBytes: settings.FANFARE_MAX_MESSAGE_BYTES,
+    maxPendingBytes: settings.FANFARE_MAX_PENDING_BYTES,
     maxAttachments: settings.FANFARE_MAX_ATTACHMENTS,
     httpCompression: settings.FANFARE_HTTP_COMPRESSION,
     headersTimeoutMs: settings.FANFARE_HTTP_HEADERS_TIMEOUT_MS,

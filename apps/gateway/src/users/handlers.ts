@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, type DirectMeta, mayReachUser, userRoom, userSend } from '@fanfare/protocol';
+import { tellOthers } from '../delivery/tell-others.ts';
 import type { Edge } from '../socket/on.ts';
 import type { TellUser } from './tell-user.ts';
 
@@ -12,7 +13,7 @@ export function registerUsers({ edge, tellUser }: { edge: Edge; tellUser: TellUs
     const from = socket.data.user.id;
     const meta: DirectMeta = { from, to: user, id: randomUUID(), at: Date.now() };
     if (!(await tellUser(socket, user, [event, data, meta]))) throw new AppError('user_offline');
-    if (user !== from) socket.to(userRoom(from)).emit(event, data, meta);
+    if (user !== from) tellOthers(socket, userRoom(from), { packet: [event, data, meta] });
     return {};
   });
 }

@@ -1,5 +1,6 @@
 import { RoomAdapter } from '@fanfare/cluster';
 import { AppError, userRoom } from '@fanfare/protocol';
+import { tellOthers } from '../delivery/tell-others.ts';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 
 /**
@@ -21,7 +22,7 @@ export function createTellUser(namespace: GatewayNamespace): TellUser {
   return async (sender, user, packet) => {
     const room = userRoom(user);
     const isOnline = adapter.rooms.has(room) || (await hasSockets(namespace, room));
-    if (isOnline) sender.to(room).emit(...packet);
+    if (isOnline) tellOthers(sender, room, { packet });
     return isOnline;
   };
 }

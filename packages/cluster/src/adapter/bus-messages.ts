@@ -13,6 +13,9 @@ const target = z.looseObject({
       timeout: z.number().optional(),
       volatile: z.boolean().optional(),
       compress: z.boolean().optional(),
+      // Ours; a stock node takes no notice of them.
+      droppable: z.boolean().optional(),
+      conflate: z.string().optional(),
     })
     .nullish(),
 });

@@ -13,6 +13,7 @@ import { keys, roomToldIn } from '../keys.ts';
 import { type BusTarget, readBroadcast } from './bus-messages.ts';
 import type { BusObserver } from './bus-observer.ts';
 import { ClusterQueries, type LocalSockets } from './cluster-queries.ts';
+import { ephemeralFlags } from './ephemeral.ts';
 
 export interface RoomAdapterOptions {
   bus: Bus;
@@ -128,10 +129,10 @@ export class RoomAdapter extends Adapter {
     const nsp = this.#namespace.name;
     const packet = { type: EVENT_PACKET, nsp, data: [...args] };
     if (this.rooms.has(room)) {
-      this.broadcast(packet, { rooms: new Set([room]), except: new Set(except), flags: {} });
+      this.broadcast(packet, { rooms: new Set([room]), except: new Set(except), flags: ephemeralFlags() });
       return true;
     }
-    const target = { rooms: [room], except: [...except], flags: {} };
+    const target = { rooms: [room], except: [...except], flags: ephemeralFlags() };
     const message = encode([this.uid, packet, target]);
     const sent = this.#options.bus.send(keys.roomChannel(nsp, room), message);
     const listeners = await sent.catch((cause: unknown) => {
@@ -349,5 +350,9 @@ export class RoomAdapter extends Adapter {
 const toOptions = ({ rooms, except, flags }: BusTarget): BroadcastOptions => ({
   rooms: new Set(rooms.map(String)),
   except: new Set(except?.map(String)),
-  flags: { volatile: flags?.volatile === true, compress: flags?.compress !== false },
+  flags: {
+    ...(flags?.droppable === true && ephemeralFlags(flags.conflate)),
+    volatile: flags?.volatile === true,
+    compress: flags?.compress !== false,
+  },
 });

@@ -33,6 +33,11 @@ export function markBroadcast(options: Marked, broadcast: Broadcast): void {
   options[BROADCAST] = broadcast;
 }
 
+/** The broadcast that a packet with these options belongs to. */
+export function broadcastOf(options: Marked): Broadcast | undefined {
+  return options[BROADCAST];
+}
+
 /** The outbox of an engine.io connection, or of the socket.io client on it. */
 export function outboxOf(owner: object): Outbox | null {
   return OUTBOX in owner && owner[OUTBOX] instanceof Outbox ? owner[OUTBOX] : null;
@@ -55,13 +60,26 @@ export function attachOutbox(client: object, collector: Collector): Outbox | nul
 
 function writeOrCollect(this: SeatedClient, packets: EncodedPackets, options: Marked): void {
   const broadcast = options[BROADCAST];
-  if (broadcast !== undefined) {
-    const outbox = this[OUTBOX];
-    if (options.volatile && !this.conn.transport.writable) return;
-    if (outbox.append(broadcast)) return;
-    outbox.collector.stockDeliveries++;
+  const { collector } = this[OUTBOX];
+  if (options.volatile && !this.conn.transport.writable) {
+    collector.volatileDropped++;
+    return;
   }
+  if (broadcast !== undefined) {
+    if (this[OUTBOX].append(broadcast)) return;
+    collector.stockDeliveries++;
+  }
+  const { conn } = this;
+  const { backlogs } = collector;
+  if (backlogs !== null && conn.writeBuffer.length > 0 && !backlogs.admits(conn, broadcast, options)) return;
   this[STOCK_WRITE](packets, options);
+}
+
+/** Has a connection watched that something waits for, whoever wrote it. */
+export function watchWaiting(client: object, collector: Collector): void {
+  if (collector.backlogs === null || !isClient(client) || client.conn.writeBuffer.length === 0) return;
+  attachOutbox(client, collector);
+  collector.backlogs.check(client.conn);
 }
 
 /** Stock waits with closing for the packets in its queue. */

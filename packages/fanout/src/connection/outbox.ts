@@ -43,7 +43,9 @@ export class Outbox implements Occupant {
 
   /** Bytes given to the socket that the kernel has not taken yet. */
   get blockedBytes(): number {
-    return this.#isBlocked ? (this.#handle?.writeQueueSize ?? 0) : 0;
+    // What went through the stream is in its own count.
+    if (!this.#isBlocked || this.#seat?.stream.writableLength !== 0) return 0;
+    return this.#handle?.writeQueueSize ?? 0;
   }
 
   /** Takes a broadcast, or returns false when it has to go the stock way. */
@@ -161,6 +163,7 @@ export class Outbox implements Occupant {
     this.#isBlocked = true;
     this.#isUntouched = false;
     transport.writable = false;
+    this.collector.backlogs?.watch(this.connection);
     return true;
   }
 

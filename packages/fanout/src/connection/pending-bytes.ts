@@ -17,7 +17,8 @@ export function pendingBytes(socket: Socket): number {
   return bytes;
 }
 
-function sizeOf(packet: unknown): number {
+/** Bytes of a packet in the queue of Engine.IO. */
+export function sizeOf(packet: unknown): number {
   if (typeof packet !== 'object' || packet === null || !('data' in packet)) return 1;
   const { data } = packet;
   if (typeof data === 'string') return 1 + Buffer.byteLength(data);

@@ -14,6 +14,10 @@ export class Broadcast {
   readonly packets: EncodedPackets;
   /** Attachments are binary frames, which an Engine.IO 3 or base64 connection does not take as they are. */
   readonly hasBinary: boolean;
+  /** It may be lost: by who does not keep up. */
+  isDroppable = false;
+  /** While it waits, a newer one with the same key takes its place. */
+  key: string | null = null;
   readonly #stockFrame: unknown;
   #frame: Buffer | null = null;
 

@@ -99,7 +99,8 @@ export class TwinServers implements AsyncDisposable {
     { tls, ...fanoutOptions }: FanoutOptions & { readonly tls?: TlsOptions } = {},
   ): Promise<TwinServers> {
     const adapter = options.adapter ?? (options.connectionStateRecovery ? SessionAwareAdapter : Adapter);
-    const factory = fanout(adapter, fanoutOptions);
+    const backlog = { maxBytes: Infinity, onExceeded: () => undefined };
+    const factory = fanout(adapter, { backlog, ...fanoutOptions });
     const stock = await NamedServer.start({ ...options, adapter }, tls);
     const decorated = await NamedServer.start({ ...options, adapter: factory }, tls);
     return new TwinServers(stock, decorated, factory);
