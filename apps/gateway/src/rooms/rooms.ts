@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type EventLog, type JoinRequest, RoomAdapter, toldRoom } from '@fanfare/cluster';
+import { type EventLog, type JoinRequest, type LoggedEvent, RoomAdapter, toldRoom } from '@fanfare/cluster';
 import {
   AppError,
   checkLoggable,
@@ -62,6 +62,17 @@ export function openRooms(namespace: GatewayNamespace, log: EventLog | undefined
     : ephemeralRooms(namespace);
 }
 
+/** As clients are told of them: one object for all who come back from the same outage. */
+const told = new WeakMap<LoggedEvent, RoomEvent>();
+const asTold = (logged: LoggedEvent): RoomEvent => {
+  const known = told.get(logged);
+  if (known !== undefined) return known;
+  const { event, data, meta } = logged;
+  const made = { event, data, meta };
+  told.set(logged, made);
+  return made;
+};
+
 const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: EventLog): Rooms => ({
   join: async (socket, room, request) => {
     const prepared = await adapter.prepareJoin(room, request);
@@ -73,8 +84,7 @@ const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: Eve
       const { events, ...position } = join.admit();
       if (position.more === undefined) void socket.join(room);
       const heard = adapter.forSocket(socket, events);
-      const told = heard.map(({ event, data, meta }) => ({ event, data, meta }));
-      return { room: toldRoom(room), ...position, events: told };
+      return { room: toldRoom(room), ...position, events: heard.map(asTold) };
     };
   },
   publish: ({ publisher, id, data = null, ...event }) => {

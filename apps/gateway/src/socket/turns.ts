@@ -1,5 +1,5 @@
 /** Longest time that answers take in one turn of the event loop, in ms; the last one may take longer. */
-const BUDGET_MS = 10;
+const BUDGET_MS = 5;
 
 /** Work that is ready at the same moment for very many sockets, dealt out over the turns of the event loop. */
 export interface Turns {

@@ -220,7 +220,8 @@ export class RoomAdapter extends Adapter {
   }
 
   /** Those of a room's past events that a socket is to hear, noted as heard. */
-  forSocket(socket: Socket, events: readonly LoggedEvent[]): LoggedEvent[] {
+  forSocket(socket: Socket, events: readonly LoggedEvent[]): readonly LoggedEvent[] {
+    if (events.every(({ rooms, except }) => rooms === undefined && except === undefined)) return events;
     return events.filter((event) => this.#isFor(socket, event));
   }
 
@@ -334,8 +335,10 @@ export class RoomAdapter extends Adapter {
 
   /** Whether a socket is to hear an event: not when its user is excepted, nor when it heard it through another room. */
   #isFor(socket: Socket, event: LoggedEvent): boolean {
-    const user = this.#options.userOf(socket);
-    if (user !== undefined && event.except?.includes(user)) return false;
+    if (event.except !== undefined) {
+      const user = this.#options.userOf(socket);
+      if (user !== undefined && event.except.includes(user)) return false;
+    }
     if (event.rooms === undefined) return true;
     const heard = this.#heard.get(socket) ?? new Set<string>();
     this.#heard.set(socket, heard);

@@ -54,7 +54,7 @@ const join = async (
   if (prepared === undefined) throw new Error('a room with a log expected');
   const answer = prepared.admit();
   if (answer.more === undefined) void socket.join(room);
-  return { ...answer, events: server.adapter.forSocket(socket, answer.events) };
+  return { ...answer, events: [...server.adapter.forSocket(socket, answer.events)] };
 };
 
 const dataOf = (answer: JoinAnswer) => answer.events.map(({ data }) => data);

@@ -176,7 +176,8 @@ export class RoomFeed {
     let [cursor, bytes] = [from, 0];
     while (cursor < to.offset && found.length < PAGE_EVENTS && bytes < PAGE_BYTES) {
       const page = await this.#page(cursor, to.epoch);
-      const wanted = page.events.filter(({ meta }) => meta.offset <= to.offset);
+      const isWholly = (page.events.at(-1)?.meta.offset ?? 0) <= to.offset;
+      const wanted = isWholly ? page.events : page.events.filter(({ meta }) => meta.offset <= to.offset);
       if (wanted.length === 0) break;
       found.push(...wanted);
       for (const event of wanted) bytes += event.bytes;
