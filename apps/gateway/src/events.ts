@@ -182,6 +182,12 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     log.warn({ limit, outcome, times }, 'above a limit');
   });
   const presence = presenceEvents(registers);
+  const sumUpInvalid = createSummary((_, times) => {
+    log.warn({ times }, 'invalid bus messages ignored: their channels are told at the level debug');
+  });
+  // So that the first one shows as an increase.
+  for (const reason of ['retention', 'lost', 'epoch']) resets.inc({ reason }, 0);
+  for (const query of ['fetchSockets', 'allRooms', 'serverSideEmit']) partial.inc({ query }, 0);
   const totals = {
     connections: 0,
     received: 0,
@@ -201,7 +207,8 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     },
     invalidMessage: (channel) => {
       invalid.inc();
-      log.warn({ channel }, 'invalid bus message ignored');
+      log.debug({ channel }, 'invalid bus message ignored');
+      sumUpInvalid('message');
     },
     partialAnswer: (query, missing) => {
       partial.inc({ query });

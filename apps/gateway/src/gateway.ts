@@ -177,6 +177,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const notReady = () => [
     ...(draining ? ['draining'] : []),
     ...(probe && !probe.healthy ? ['redis: publish and subscribe do not both work'] : []),
+    ...(lease?.refused ? ['redis: takes no writes, it may be full'] : []),
     ...(lease?.superseded ? ['another process took over this node id'] : []),
   ];
   const ops = isWorker

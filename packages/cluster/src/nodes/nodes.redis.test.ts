@@ -107,6 +107,20 @@ describe('the registry of nodes', () => {
     await assertListed();
   });
 
+  it('says that a Redis that is full takes no writes, until it does again', async () => {
+    const server = stack.use(await RedisServer.start());
+    const on = stack.use(
+      connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: ignore }),
+    );
+    const lease = hold({ on, node: 'n9', incarnation: 'x' });
+    await eventually(async () => expect(await listed(on)).toEqual(['n9/x']));
+    expect(lease.refused).toBe(false);
+    await on.pub.call('CONFIG', 'SET', 'maxmemory', '1');
+    await eventually(() => expect(lease.refused).toBe(true));
+    await on.pub.call('CONFIG', 'SET', 'maxmemory', '0');
+    await eventually(() => expect(lease.refused).toBe(false));
+  });
+
   it('forgets a node that went without a word when its lease ends', async () => {
     const [one, two] = [link(), link()];
     hold({ on: one, node: 'n4', incarnation: 'x' });

@@ -11,6 +11,8 @@ const HEARTBEAT_MS = 2000;
 const heartbeat = loadScript(new URL('heartbeat.lua', import.meta.url));
 const leave = loadScript(new URL('leave.lua', import.meta.url));
 const list = loadScript(new URL('list.lua', import.meta.url), { onlyReads: true });
+/** What Redis says that does not write: above its memory, without a disk to write to, without replicas, or as one. */
+const REFUSED_WRITE = /^(?:OOM|MISCONF|NOREPLICAS|READONLY)\b/;
 const KEYS = [keys.nodeLeases, keys.nodeReports] as const;
 const heartbeatReply = z.tuple([z.int(), z.instanceof(Buffer)]);
 
@@ -39,10 +41,15 @@ export function holdLease(options: {
   report: () => NodeReport;
   onSuperseded: () => void;
   onEmptied: () => void;
-}): AsyncDisposable & { readonly superseded: boolean } {
+}): AsyncDisposable & {
+  readonly superseded: boolean;
+  /** Redis is reached and takes no writes: it is full, or a replica. */
+  readonly refused: boolean;
+} {
   const { redis, report } = options;
   let superseded = false;
   let joined = false;
+  let refused = false;
   let mark: string | undefined;
 
   const beat = async (): Promise<void> => {
@@ -61,6 +68,7 @@ export function holdLease(options: {
     );
     const [held, found] = heartbeatReply.parse(reply);
     joined = true;
+    refused = false;
     if (held === 1) {
       const isOther = mark !== undefined && mark !== found.toString();
       mark = found.toString();
@@ -72,7 +80,10 @@ export function holdLease(options: {
     clearInterval(timer);
     options.onSuperseded();
   };
-  const tryBeat = () => void beat().catch(() => undefined);
+  const tryBeat = () =>
+    void beat().catch((error: unknown) => {
+      refused = error instanceof Error && REFUSED_WRITE.test(error.message);
+    });
   const timer = setInterval(tryBeat, HEARTBEAT_MS);
   redis.on('ready', tryBeat);
   tryBeat();
@@ -80,6 +91,9 @@ export function holdLease(options: {
   return {
     get superseded() {
       return superseded;
+    },
+    get refused() {
+      return refused;
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
