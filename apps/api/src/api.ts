@@ -18,6 +18,7 @@ import {
   createRegistry,
   listenOn,
   metricsText,
+  registerReadiness,
   type Service,
 } from '@fanfare/runtime';
 import { AggregatorRegistry } from 'prom-client';
@@ -114,6 +115,7 @@ export async function createApi(config: ApiConfig): Promise<Api> {
     ...(draining ? ['draining'] : []),
     ...(probe && !probe.healthy ? ['redis: publish and subscribe do not both work'] : []),
   ];
+  registerReadiness(registry, notReady);
   const warnings = () => (relay?.problem === undefined ? [] : [`outbox: ${relay.problem}`]);
   const ops = isWorker
     ? undefined

@@ -56,7 +56,9 @@ export function createApiEvents(log: Logger, registry: Registry) {
   });
   // Absent where there is no Redis by design, so that an alert on it does not fire there.
   let redisUp: Gauge | undefined;
-  for (const outcome of ['accepted', 'unavailable']) publishes.inc({ outcome }, 0);
+  // A series that begins with its first event has no rate for it: an alert would miss that one.
+  for (const outcome of ['accepted', 'unavailable', 'internal']) publishes.inc({ outcome }, 0);
+  requests.inc({ key: '', outcome: 'api_key_invalid' }, 0);
 
   // A process without sockets asks no cluster queries and has no rooms to reset.
   const bus: BusObserver = {

@@ -1,10 +1,10 @@
 import type { BusObserver, PresenceObserver } from '@fanfare/cluster';
 import type { FanoutFactory } from '@fanfare/fanout';
-import type { AppError } from '@fanfare/protocol';
+import { type AppError, ERRORS } from '@fanfare/protocol';
 import type { Logger } from '@fanfare/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { LimitOutcome } from './limits/limits.ts';
-import type { LimitName } from './limits/settings.ts';
+import { COUNT_LIMITS, type LimitName, RATE_LIMITS } from './limits/settings.ts';
 import { createSummary } from './limits/summary.ts';
 
 /** Every business event of a gateway, reported to the log and to the metrics in one call. */
@@ -177,6 +177,12 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
     labelNames: ['limit', 'outcome'],
     registers,
   });
+  // A series that begins with its first event has no rate for it: an alert would miss that one.
+  for (const code of Object.keys(ERRORS)) errors.inc({ code }, 0);
+  for (const reason of ['retention', 'lost', 'epoch']) resets.inc({ reason }, 0);
+  for (const limit of [...RATE_LIMITS, ...COUNT_LIMITS]) limited.inc({ limit, outcome: 'refused' }, 0);
+  for (const reason of ['token_expired', 'slow_consumer']) closed.inc({ reason }, 0);
+  partial.inc({ query: 'fetchSockets' }, 0);
   const sumUp = createSummary<`${LimitName} ${LimitOutcome}`>((kind, times) => {
     const [limit, outcome] = kind.split(' ');
     log.warn({ limit, outcome, times }, 'above a limit');

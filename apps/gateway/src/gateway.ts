@@ -33,6 +33,7 @@ import {
   createRegistry,
   listenOn,
   metricsText,
+  registerReadiness,
   type Service,
 } from '@fanfare/runtime';
 import { AggregatorRegistry } from 'prom-client';
@@ -180,6 +181,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
     ...(lease?.refused ? ['redis: takes no writes, it may be full'] : []),
     ...(lease?.superseded ? ['another process took over this node id'] : []),
   ];
+  registerReadiness(registry, notReady);
   const ops = isWorker
     ? undefined
     : stack.use(createOpsServer({ ...config.ops, notReady, metrics: () => metricsText(registry) }));

@@ -12,6 +12,7 @@ const read = (path: string) => readFile(new URL(path, ROOT), 'utf8');
 const service = z.object({
   image: z.string(),
   build: z.object({ dockerfile: z.string(), args: z.object({ APP: z.string() }) }).optional(),
+  env_file: z.array(z.strictObject({ path: z.string(), required: z.literal(false) })).default([]),
   environment: z.record(z.string(), z.string().nullable()).default({}),
   ports: z.array(z.string()).default([]),
   volumes: z.array(z.string()).default([]),
@@ -29,7 +30,19 @@ const service = z.object({
   hostname: z.never().optional(),
 });
 const services = z
-  .object({ services: z.object({ nginx: service, gateway: service, api: service, redis: service }) })
+  .object({
+    services: z.object({
+      nginx: service,
+      gateway: service,
+      api: service,
+      redis: service,
+      prometheus: service.extend({ profiles: z.tuple([z.literal('monitoring')]) }),
+      grafana: service.extend({
+        profiles: z.tuple([z.literal('monitoring')]),
+        entrypoint: z.array(z.string()).optional(),
+      }),
+    }),
+  })
   .transform((file) => file.services)
   .parse(parse(await read('docker-compose.yml'), { merge: true }));
 const dockerfile = await read('deploy/Dockerfile');
@@ -61,7 +74,9 @@ test('the compose file is written for Compose v2 and names no version (C4)', asy
 });
 
 test('every image that is not built here is pinned to a release', () => {
-  for (const { image } of [services.nginx, services.redis]) expect(image).toMatch(/:\d+\.\d+\.\d+(-\w+)?$/);
+  for (const { image } of [services.nginx, services.redis, services.prometheus, services.grafana]) {
+    expect(image).toMatch(/:v?\d+\.\d+\.\d+(-\w+)?$/);
+  }
   const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
   expect(bases.length).toBeGreaterThan(1);
   expect(new Set(bases)).toEqual(new Set(['node:24-bookworm-slim']));
@@ -81,6 +96,15 @@ describe.each([
       username: app,
       password: SECRETS[app === 'api' ? 'REDIS_API_PASSWORD' : 'REDIS_GATEWAY_PASSWORD'],
     });
+  });
+
+  test('takes every setting from a file of its own, but those that .env.example names', async () => {
+    expect(services[app].env_file).toEqual([{ path: `${app}.env`, required: false }]);
+    // A name without a value hides the same name in the file.
+    const hidden = Object.entries(services[app].environment).filter(([, value]) => value === null);
+    const example = await read('.env.example');
+    for (const [name] of hidden) expect(example).toMatch(new RegExp(`^#?${name}=`, 'm'));
+    expect(await read('.gitignore')).toMatch(new RegExp(`^/${app}\\.env$`, 'm'));
   });
 
   test('has the time that its shutdown takes at most', () => {
@@ -107,6 +131,13 @@ test('no secret has a default: without .env it refuses to start and says what to
   }
 });
 
+test('Grafana has no password but the one of .env, and lets nobody in without', () => {
+  const { environment } = services.grafana;
+  expect(environment.GF_SECURITY_ADMIN_PASSWORD).toMatch(/^\$\{GRAFANA_PASSWORD:-\}$/);
+  expect(environment).not.toHaveProperty('GF_AUTH_ANONYMOUS_ENABLED');
+  expect(services.grafana.entrypoint?.join(' ')).toContain('test -n "$$GF_SECURITY_ADMIN_PASSWORD" ||');
+});
+
 test('every setting of .env.example is read by the compose file', async () => {
   const compose = await read('docker-compose.yml');
   const names = [...(await read('.env.example')).matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name);
@@ -115,7 +146,12 @@ test('every setting of .env.example is read by the compose file', async () => {
 });
 
 test('only nginx is reachable from outside, and nginx cannot reach Redis', () => {
-  const { nginx, ...others } = services;
+  const { nginx, prometheus, grafana, ...others } = services;
+  for (const { ports } of [prometheus, grafana]) {
+    expect(ports).toHaveLength(1);
+    expect(ports[0]).toMatch(/^127\.0\.0\.1:/);
+  }
+  expect(grafana.networks).toEqual(['monitoring']);
   expect(nginx.ports).toHaveLength(1);
   for (const { ports } of Object.values(others)) expect(ports).toEqual([]);
   expect(nginx.networks).toEqual(['edge']);
@@ -132,6 +168,7 @@ test('no container runs as root', () => {
 test('health checks are cheap: every 10 s or less often, and none starts a Node process', () => {
   const [, interval] = /^HEALTHCHECK --interval=(\d+s)/m.exec(dockerfile) ?? [];
   for (const { build, healthcheck } of Object.values(services)) {
+    if (!build && !healthcheck) continue;
     expect(seconds(build ? interval : healthcheck?.interval)).toBeGreaterThanOrEqual(10);
   }
   expect(dockerfile).toMatch(/^HEALTHCHECK .* CMD \["bash"/m);

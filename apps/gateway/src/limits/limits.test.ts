@@ -5,7 +5,7 @@ import { ask, signToken, startNode, type TestNode } from '../../test/start-node.
 /** How often a limit was met, by outcome. */
 const limited = async (node: TestNode, limit: string): Promise<Record<string, number>> => {
   const text = await (await fetch(`${node.opsUrl}/metrics`)).text();
-  const found = text.matchAll(/^fanfare_limited_total\{([^}]*)\} (\d+)$/gm);
+  const found = text.matchAll(/^fanfare_limited_total\{([^}]*)\} ([1-9]\d*)$/gm);
   const counts: Record<string, number> = {};
   for (const [, labels = '', value] of found) {
     const outcome = /outcome="(\w+)"/.exec(labels)?.[1] ?? '';

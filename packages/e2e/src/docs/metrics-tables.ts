@@ -41,11 +41,29 @@ const tableOf = (text: string): string =>
       ]),
   );
 
+/** What a Prometheus would read of one process. */
+export interface Metrics {
+  /** Every series name, those of histograms with their suffixes. */
+  names: ReadonlySet<string>;
+  /** The labels of a series, those of every metric of the process among them. */
+  labelsOf(series: string): ReadonlySet<string>;
+}
+
+const metricsOf = (text: string): Metrics => {
+  const series = new Map<string, Set<string>>();
+  for (const [, name = '', inside = ''] of text.matchAll(/^(\w+)\{(.*)\} /gm)) {
+    const labels = series.get(name) ?? new Set();
+    for (const [, label = ''] of inside.matchAll(/(\w+)="/g)) labels.add(label);
+    series.set(name, labels);
+  }
+  return { names: new Set(series.keys()), labelsOf: (name) => series.get(name) ?? new Set() };
+};
+
 const scrape = async (opsPort: number): Promise<string> =>
   (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
 
-/** The metrics of a real gateway after a visit that gives every label a value. */
-export async function gatewayMetricsTable(): Promise<string> {
+/** What a real gateway exports after a visit that gives every label a value. */
+async function gatewayText(): Promise<string> {
   const secret = randomBytes(32).toString('hex');
   const env = { ...SETTINGS, REDIS_URL: NO_REDIS, FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: secret };
   await using gateway = await createGateway(loadGatewayConfig(env));
@@ -63,9 +81,18 @@ export async function gatewayMetricsTable(): Promise<string> {
   return await eventually(async () => {
     const text = await scrape(gateway.ports.ops);
     if (!text.includes('reason="')) throw new Error('the disconnect is not counted yet');
-    return tableOf(text);
+    return text;
   });
 }
 
+/** The metrics of a real gateway. */
+export const gatewayMetricsTable = async (): Promise<string> => tableOf(await gatewayText());
+
 /** The metrics of a real api process. */
 export const apiMetricsTable = async (): Promise<string> => tableOf(await apiText('ops', '/metrics'));
+
+/** The same as a Prometheus reads them, by the name of the job. */
+export const scrapedMetrics = async (): Promise<Readonly<Record<'gateway' | 'api', Metrics>>> => ({
+  gateway: metricsOf(await gatewayText()),
+  api: metricsOf(await apiText('ops', '/metrics')),
+});
