@@ -182,7 +182,8 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
   for (const reason of ['retention', 'lost', 'epoch']) resets.inc({ reason }, 0);
   for (const limit of [...RATE_LIMITS, ...COUNT_LIMITS]) limited.inc({ limit, outcome: 'refused' }, 0);
   for (const reason of ['token_expired', 'slow_consumer']) closed.inc({ reason }, 0);
-  for (const kind of ['disconnect', 'remove', 'add']) ordered.inc({ kind }, 0);
+  for (const kind of ['revoke-user', 'revoke-token', 'revoke-session', 'disconnect', 'remove', 'add'])
+    ordered.inc({ kind }, 0);
   partial.inc({ query: 'fetchSockets' }, 0);
   const sumUp = createSummary<`${LimitName} ${LimitOutcome}`>((kind, times) => {
     const [limit, outcome] = kind.split(' ');
