@@ -13,6 +13,9 @@ export interface TokenRequest {
   info?: Record<string, unknown>;
   /** Seconds since 1970. */
   exp?: number;
+  /** Seconds since 1970; default none, so that any revocation or removal concerns it. */
+  iat?: number;
+  jti?: string;
 }
 
 /** What a started cluster accepts; random at each start unless it is given. */

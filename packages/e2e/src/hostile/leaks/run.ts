@@ -1,0 +1,242 @@
+import { type Stack, startStack } from '@fanfare/local';
+import { z } from 'zod';
+import { createRandom, type Random } from '../../chaos/random.ts';
+import { type Claims, Model } from './model.ts';
+import { ObservedSockets, TOLD } from './sockets.ts';
+
+const SOCKETS = 12;
+const USERS = ['ann', 'bob', 'cy'] as const;
+const NAMESPACES = ['/', '/other'] as const;
+const ROOMS = ['a:1', 'a:2', 'b:1', 'b:1:x', 'public:1'] as const;
+const PATTERNS = ['a:*', 'a:1', 'b:**', '*:1', '**', 'b:*'] as const;
+const ACTIONS = ['join', 'publish', 'signal'] as const;
+
+const order = z.object({ at: z.number() });
+
+export interface LeakReport {
+  operations: number;
+  /** Events that a socket heard although it may not, and answers other than the model's. */
+  wrong: string[];
+}
+
+/** Random operations against a real cluster and the model at once; stops at the first difference. */
+export const findLeaks = async (options: { seed: number; operations: number }): Promise<LeakReport> => {
+  await using stack = await startStack({
+    nodes: 2,
+    env: {
+      FANFARE_NAMESPACES: NAMESPACES.join(','),
+      FANFARE_ROOM_RULES: 'public:*=join',
+    },
+  });
+  using sockets = new ObservedSockets(stack);
+  const run = new LeakRun(stack, sockets, createRandom(options.seed));
+  let operations = 0;
+  for (; operations < options.operations && run.wrong.length === 0; operations += 1) await run.step();
+  // What is told of everything at the end comes after whatever is still under way.
+  for (const namespace of NAMESPACES) for (const room of ROOMS) await run.publish({ namespace, room });
+  return { operations, wrong: run.wrong };
+};
+
+class LeakRun {
+  readonly #stack: Stack;
+  readonly #sockets: ObservedSockets;
+  readonly #random: Random;
+  readonly #model = new Model();
+  /** Tokens issued so far with the namespace they were used in, old ones above all. */
+  readonly #tokens: Claims[] = [];
+  readonly #audiences = new Map<number, { missing: Set<number>; allowed: ReadonlySet<number> }>();
+  readonly wrong: string[] = [];
+  #serial = 0;
+  #log = '';
+
+  constructor(stack: Stack, sockets: ObservedSockets, random: Random) {
+    this.#stack = stack;
+    this.#sockets = sockets;
+    this.#random = random;
+    sockets.onHeard = (socket, id) => {
+      const audience = this.#audiences.get(id);
+      if (!audience?.allowed.has(socket)) this.wrong.push(`${this.#log}: ${socket} heard ${id}, a leak`);
+      else if (!audience.missing.delete(socket)) this.wrong.push(`${socket} heard ${id} twice`);
+    };
+  }
+
+  /** One random operation, then a publish in a random room. */
+  async step(): Promise<void> {
+    const random = this.#random;
+    const socket = random.below(SOCKETS);
+    const place = { namespace: random.pick(NAMESPACES), room: random.pick(ROOMS) };
+    const kind = random.below(100);
+    this.#log = `operation ${kind} of ${socket} in ${place.namespace} ${place.room}`;
+    if (!this.#model.isConnected(socket) || kind < 8) await this.#connect(socket, place.namespace);
+    else if (kind < 45) await this.#join(socket, place.room);
+    else if (kind < 55) await this.#leave(socket, place.room);
+    else if (kind < 68) await this.#refresh(socket);
+    else if (kind < 76) await this.#tell(socket, place.room);
+    else if (kind < 84) await this.#remove(random.pick(USERS), place);
+    else if (kind < 90) await this.#add(random.pick(USERS), place);
+    else if (kind < 92) await this.#revoke({ user: random.pick(USERS) });
+    else if (kind < 94 && this.#tokens.length > 0) await this.#revoke({ jti: random.pick(this.#tokens).jti });
+    await this.publish(place);
+  }
+
+  /** Publishes and waits for everybody who is to hear it. */
+  async publish(place: { namespace: string; room: string }): Promise<void> {
+    const id = this.#expect(this.#model.audience(place.namespace, place.room));
+    await this.#call('POST', '/v1/publish', { ...place, event: TOLD, data: id });
+    await this.#heard(id);
+  }
+
+  #expect(audience: readonly number[]): number {
+    this.#serial += 1;
+    this.#audiences.set(this.#serial, { missing: new Set(audience), allowed: new Set(audience) });
+    return this.#serial;
+  }
+
+  async #heard(id: number): Promise<void> {
+    await this.#sockets
+      .until(() => {
+        const { missing } = this.#audiences.get(id) ?? {};
+        return missing?.size ? `${[...missing]} did not hear ${id}` : undefined;
+      })
+      .catch((error: unknown) => this.wrong.push(`${this.#log}: ${error}`));
+  }
+
+  #newToken(sub: string): Claims {
+    const random = this.#random;
+    const patterns = Array.from({ length: random.below(3) }, () => random.pick(PATTERNS));
+    const actions = () => ACTIONS.filter(() => random.below(3) > 0);
+    const claims = {
+      sub,
+      jti: `t${this.#tokens.length}`,
+      // A moment later than the orders so far, and old for the next one in a second or two.
+      iat: Math.floor(Date.now() / 1000) + 1 + random.below(2),
+      namespaces: random.below(3) === 0 ? [random.pick(NAMESPACES)] : [...NAMESPACES],
+      rooms: Object.fromEntries(patterns.map((pattern) => [pattern, actions()])),
+    };
+    this.#tokens.push(claims);
+    return claims;
+  }
+
+  /** Half of the time one that is in use or worn out. */
+  #token(sub: string): Claims {
+    const own = this.#tokens.filter((claims) => claims.sub === sub);
+    return own.length > 0 && this.#random.below(2) === 0 ? this.#random.pick(own) : this.#newToken(sub);
+  }
+
+  #userOf(socket: number): string {
+    return USERS[socket % USERS.length] ?? USERS[0];
+  }
+
+  #compare(what: string, got: boolean, expected: boolean): void {
+    if (got !== expected) this.wrong.push(`${this.#log}: ${what} is ${got}, the model says ${expected}`);
+  }
+
+  async #connect(socket: number, namespace: string): Promise<void> {
+    const claims = this.#token(this.#userOf(socket));
+    this.#model.disconnect(socket);
+    const expected = this.#model.opens(claims, namespace);
+    this.#compare('let in', await this.#sockets.connect(socket, { claims, namespace }), expected);
+    if (expected) this.#model.connect(socket, { claims, namespace });
+  }
+
+  async #join(socket: number, room: string): Promise<void> {
+    const wasIn = this.#model.roomsOf(socket).includes(room);
+    const expected = wasIn || this.#model.join(socket, room);
+    this.#compare('join', await this.#sockets.join(socket, room), expected);
+  }
+
+  async #leave(socket: number, room: string): Promise<void> {
+    // Not of the model until it is answered.
+    await this.#sockets.leave(socket, room);
+    this.#model.leave(socket, room);
+  }
+
+  async #refresh(socket: number): Promise<void> {
+    const claims = this.#token(this.#userOf(socket));
+    const token = await this.#stack.issueToken(claims);
+    const expected = this.#model.refresh(socket, claims);
+    this.#compare('refresh', await this.#sockets.ask(socket, 'token:refresh', { token }), expected);
+    await this.#agree();
+  }
+
+  /** A socket publishes or signals itself. */
+  async #tell(socket: number, room: string): Promise<void> {
+    const action = this.#random.pick(['publish', 'signal'] as const);
+    const member = this.#model.memberOf(socket);
+    if (member === undefined) return;
+    const expected = this.#model.allows(member.claims, { namespace: member.namespace, room }, action);
+    const audience = this.#model.audience(member.namespace, room);
+    const hearers = audience.filter((one) => action === 'publish' || one !== socket);
+    const id = this.#expect(expected ? hearers : []);
+    const got = await this.#sockets.ask(socket, `room:${action}`, { room, event: TOLD, data: id });
+    this.#compare(action, got, expected);
+    await this.#heard(id);
+  }
+
+  async #remove(user: string, place: { namespace: string; room: string }): Promise<void> {
+    const { at } = order.parse(await this.#call('DELETE', memberPath(user, place)));
+    this.#model.remove(user, place, at);
+    await this.#obeyed();
+  }
+
+  async #add(user: string, place: { namespace: string; room: string }): Promise<void> {
+    await this.#call('POST', memberPath(user, place));
+    this.#model.add(user, place);
+    await this.#obeyed();
+  }
+
+  async #revoke(whom: { user: string } | { jti: string }): Promise<void> {
+    const { at } = order.parse(await this.#call('POST', '/v1/revocations', whom));
+    if ('user' in whom) this.#model.revokeUser(whom.user, at);
+    else this.#model.revokeToken(whom.jti);
+    await this.#obeyed();
+  }
+
+  /** Every node has heard of the orders so far when it has carried out one more. */
+  async #obeyed(): Promise<void> {
+    const room = `fence:${this.#serial}-${this.#random.below(1_000_000)}`;
+    for (const [i] of this.#stack.nodes.entries()) await this.#fence(SOCKETS + i);
+    await this.#call('POST', memberPath('fence', { namespace: '/', room }));
+    await this.#sockets.until((sockets) => {
+      const isOn = this.#stack.nodes.every((_, i) => sockets.roomsOf(SOCKETS + i).includes(room));
+      return isOn ? undefined : 'an order takes more than 2 s';
+    });
+    await this.#agree();
+  }
+
+  async #fence(socket: number): Promise<void> {
+    if (this.#sockets.isConnected(socket)) return;
+    const claims = { sub: 'fence', jti: 'fence', iat: 1, namespaces: ['/'], rooms: {} };
+    this.#compare('fence', await this.#sockets.connect(socket, { claims, namespace: '/' }), true);
+  }
+
+  /** What clients were told is what the model says. */
+  async #agree(): Promise<void> {
+    const difference = (sockets: ObservedSockets): string | undefined => {
+      for (let socket = 0; socket < SOCKETS; socket += 1) {
+        const [seen, meant] = [sockets, this.#model].map((side) =>
+          side.isConnected(socket) ? `in ${side.roomsOf(socket)}` : 'gone',
+        );
+        if (seen !== meant) return `${socket} is ${seen}, the model says ${meant}`;
+      }
+      return undefined;
+    };
+    await this.#sockets
+      .until(difference)
+      .catch((error: unknown) => this.wrong.push(`${this.#log}: ${error}`));
+  }
+
+  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.#stack.url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.#stack.apiKey}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`${path} answers ${response.status}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+}
+
+const memberPath = (user: string, { namespace, room }: { namespace: string; room: string }): string =>
+  `/v1/rooms/${room}/users/${user}?namespace=${encodeURIComponent(namespace)}`;
