@@ -247,6 +247,7 @@ const COMMANDS = {
   test,
   bench: program('apps/loadgen/src/bench.ts'),
   chaos: program('packages/e2e/src/chaos/main.ts'),
+  hostile: program('packages/e2e/src/hostile/main.ts'),
   outbox: program('packages/e2e/src/outbox/main.ts'),
   long,
 };

@@ -1,0 +1,188 @@
+import { type Stack, startStack } from '@fanfare/local';
+import { type Exit, eventually } from '@fanfare/testing';
+import { createRandom } from '../chaos/random.ts';
+import { type Check, judge } from '../chaos/verdict.ts';
+import type { Attack, Outcome, Scale, Target } from './attack.ts';
+import { ATTACKS } from './attacks/index.ts';
+import { Healthy, type Window } from './healthy.ts';
+import { createMemoryProbe } from './memory.ts';
+
+const CLIENTS = 50;
+const ROOMS = 10;
+/** Attackers that the contract cuts are gone by then. */
+const CUT_MS = 2000;
+/** What 50 healthy clients hear of a publish within, in ms, where the machine without an attack is not half as slow. */
+const HEALTHY_P99_MS = 50;
+/** Nothing of an attack is left in a gateway but noise: a tenth, and caches of a fixed size. */
+const MEMORY_FACTOR = 1.1;
+const MEMORY_NOISE_BYTES = 4_000_000;
+const MEMORY_PATIENCE_MS = 30_000;
+
+/** What came of an attack. */
+export interface Row {
+  attack: string;
+  ok: boolean;
+  sent: number;
+  tookMs: number;
+  healthy: Window;
+  slowestCutMs: number | undefined;
+  /** The most that a gateway held after collection, over what it held before the first attack. */
+  memory: number;
+  checks: (Check & { ok: boolean })[];
+}
+
+export interface Report {
+  seed: number;
+  ok: boolean;
+  calm: Window;
+  rows: Row[];
+}
+
+export interface RunOptions {
+  seed: number;
+  scale: Scale;
+  /** Attacks whose name holds one of these; default all. */
+  only?: readonly string[];
+  /** How long the healthy clients are measured without an attack, in ms. */
+  calmMs: number;
+  /** Whether the latency of the healthy clients is judged too: that takes a machine with nothing else to do. */
+  judgesLatency: boolean;
+  onProgress?: (line: string) => void;
+}
+
+type Probe = ReturnType<typeof createMemoryProbe>;
+
+export const runHostile = async (options: RunOptions): Promise<Report> => {
+  const { seed, scale, onProgress = () => undefined } = options;
+  const exits: { name: string; exit: Exit }[] = [];
+  const probe = createMemoryProbe();
+  await using stack = await startStack({
+    nodes: 2,
+    env: {
+      ...probe.env,
+      FANFARE_HTTP_HEADERS_TIMEOUT_MS: '1000',
+      FANFARE_CONNECT_TIMEOUT_MS: '1000',
+    },
+    onLog: probe.hear,
+    onExit: (name, exit) => exits.push({ name, exit }),
+  });
+  const { url, apiKey, token } = stack;
+  const nodes = stack.nodes.map((node) => node.url);
+  await using healthy = await Healthy.start({ url, apiKey, token, nodes, clients: CLIENTS, rooms: ROOMS });
+  await elapsed(options.calmMs / 2);
+  await healthy.window();
+  await elapsed(options.calmMs);
+  const calm = await healthy.window();
+  const before = await heldBy(stack, probe);
+  onProgress(`without an attack: ${describe(calm)}`);
+  const chosen = ATTACKS.filter(
+    ({ name }) => !options.only?.length || options.only.some((word) => name.includes(word)),
+  );
+  const p99Ms = options.judgesLatency ? Math.max(HEALTHY_P99_MS, 2 * calm.p99) : Number.POSITIVE_INFINITY;
+  const rows: Row[] = [];
+  for (const attack of chosen) {
+    const target = { stack, scale, random: createRandom(seed + rows.length) };
+    const row = await carryOut(attack, { target, healthy, p99Ms, before, probe, exits });
+    rows.push(row);
+    onProgress(`${row.ok ? 'ok    ' : 'NOT OK'} ${attack.name}: ${describeRow(row)}`);
+  }
+  return { seed, ok: rows.every((row) => row.ok), calm, rows };
+};
+
+// A rate and its latency are measured in time.
+const elapsed = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const heldBy = (stack: Stack, probe: Probe): Promise<number[]> =>
+  Promise.all(stack.nodes.map(async (node) => (await probe.held(node)).bytes));
+
+const carryOut = async (
+  attack: Attack,
+  run: {
+    target: Target;
+    healthy: Healthy;
+    p99Ms: number;
+    before: readonly number[];
+    probe: Probe;
+    exits: readonly { name: string; exit: Exit }[];
+  },
+): Promise<Row> => {
+  const { target, healthy, p99Ms, before, probe, exits } = run;
+  await healthy.window();
+  const began = performance.now();
+  const outcome = await attack.run(target);
+  const tookMs = Math.round(performance.now() - began);
+  // Enough events for a p99, however short the attack was.
+  await elapsed(Math.max(0, 1500 - tookMs));
+  const window = await healthy.window();
+  const growth = await settledGrowth(target.stack, { probe, before });
+  const checks = checksOf(attack, { outcome, window, p99Ms, growth, exits }).map(judge);
+  return {
+    attack: attack.name,
+    ok: checks.every((check) => check.ok),
+    sent: outcome.sent,
+    tookMs,
+    healthy: window,
+    slowestCutMs: outcome.cutMs && Math.max(...outcome.cutMs),
+    memory: growth.worst,
+    checks,
+  };
+};
+
+/** What gateways hold once it is down where it was, or after a while whatever it is. */
+const settledGrowth = async (
+  stack: Stack,
+  { probe, before }: { probe: Probe; before: readonly number[] },
+): Promise<{ worst: number; excess: number }> => {
+  let growth = { worst: 0, excess: 0 };
+  const assertBack = async () => {
+    const now = await heldBy(stack, probe);
+    const of = (i: number) => before[i] ?? 0;
+    growth = {
+      worst: Math.max(...now.map((bytes, i) => bytes / of(i))),
+      excess: Math.max(0, ...now.map((bytes, i) => bytes - of(i) * MEMORY_FACTOR - MEMORY_NOISE_BYTES)),
+    };
+    if (growth.excess > 0) throw new Error(`${growth.excess} bytes too many`);
+  };
+  await eventually(assertBack, { timeoutMs: MEMORY_PATIENCE_MS }).catch(() => undefined);
+  return growth;
+};
+
+const checksOf = (
+  attack: Attack,
+  seen: {
+    outcome: Outcome;
+    window: Window;
+    /** The most that it may be. */
+    p99Ms: number;
+    growth: { excess: number };
+    exits: readonly unknown[];
+  },
+): Check[] => {
+  const { outcome, window, p99Ms, growth, exits } = seen;
+  return [
+    { name: 'processes that exited', value: exits.length, exactly: 0 },
+    { name: 'bytes held above a tenth more than before', value: growth.excess, exactly: 0 },
+    { name: 'healthy p99, ms', value: window.p99, atMost: p99Ms },
+    { name: 'events heard by the healthy', value: window.heard, atLeast: 100 },
+    { name: 'healthy clients disconnected', value: window.disconnects, exactly: 0 },
+    { name: 'publishes refused', value: window.refused, exactly: 0 },
+    { name: 'events unheard', value: window.unheard, ...(attack.mayForge !== true && { exactly: 0 }) },
+    ...(outcome.cutMs === undefined
+      ? []
+      : [
+          { name: 'slowest cut, ms', value: Math.max(...outcome.cutMs), atMost: CUT_MS },
+          // One that was gone before its first blow shows nothing.
+          { name: 'fastest cut, ms', value: Math.min(...outcome.cutMs), atLeast: 0 },
+        ]),
+    ...(outcome.checks ?? []),
+  ];
+};
+
+const describe = ({ heard, p50, p99, max }: Window): string =>
+  `heard ${heard}, p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)}, max ${max.toFixed(1)} ms`;
+
+const describeRow = (row: Row): string => {
+  const wrong = row.checks.filter((check) => !check.ok).map(({ name, value }) => `${name} ${value}`);
+  const cut = row.slowestCutMs === undefined ? '' : `, cut within ${Math.round(row.slowestCutMs)} ms`;
+  return `${row.sent} sent in ${(row.tookMs / 1000).toFixed(1)} s${cut}, memory × ${row.memory.toFixed(2)}, ${describe(row.healthy)}${wrong.length > 0 ? `; ${wrong.join(', ')}` : ''}`;
+};
