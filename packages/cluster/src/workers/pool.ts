@@ -85,7 +85,7 @@ export async function startWorkers(options: {
     // `exec` is read at each fork; JSON would turn the bytes of a long-polling request into text.
     cluster.setupPrimary({ exec: slot.program.exec, args: [], serialization: 'advanced' });
     const worker = cluster.fork({ ...slot.program.env, FANFARE_WORKER: slot.name });
-    guardHandover(worker);
+    const handover = guardHandover(worker);
     slot.worker = worker;
     slot.notReady = ['starting'];
     setClientsCount(worker, slot.companion ? Number.POSITIVE_INFINITY : STARTING_COUNT);
@@ -95,8 +95,10 @@ export async function startWorkers(options: {
       const status = workerStatus.safeParse(message);
       if (!status.success) return;
       slot.notReady = status.data.notReady;
-      if (!isUp && !slot.companion) setClientsCount(worker, 0);
+      if (isUp) return;
       isUp = true;
+      if (!slot.companion) setClientsCount(worker, 0);
+      handover.open();
     });
     worker.on('error', () => {
       // The channel to a worker that has just died; its exit is told below.
