@@ -53,22 +53,31 @@ export const useOutgoing = ({ projectId, dispatch, state }: ProjectPart) => {
     [projectId, dispatch],
   );
 
+  // One after the other: two requests at once may be stored in any order.
+  const turn = useRef(Promise.resolve());
+  const enqueue = useCallback(
+    (message: Outgoing) => {
+      turn.current = turn.current.then(() => deliver(message));
+    },
+    [deliver],
+  );
+
   const send = useCallback(
     (text: string) => {
       const message: Outgoing = { id: newId(), text, state: 'pending' };
       setWaiting((all) => [...all, message]);
-      void deliver(message);
+      enqueue(message);
     },
-    [deliver],
+    [enqueue],
   );
 
   const again = useCallback(
     (message: Outgoing) => {
       const pending: Outgoing = { id: message.id, text: message.text, state: 'pending' };
       setWaiting((all) => all.map((one) => (one.id === message.id ? pending : one)));
-      void deliver(pending);
+      enqueue(pending);
     },
-    [deliver],
+    [enqueue],
   );
 
   // What failed while the network was away goes out by itself when it is back.
