@@ -211,6 +211,7 @@ describe('ten thousand joins and leaves', () => {
       FANFARE_PRESENCE_GRACE_MS: String(GRACE_MS),
       FANFARE_LIMIT_SOCKET_JOINS: 'off',
       FANFARE_LIMIT_SOCKET_EVENTS: 'off',
+      FANFARE_LIMIT_SOCKET_PACKETS: 'off',
     };
     const [node, other] = [own.use(await startNode(env)), own.use(await startNode(env))];
     const [socket] = [await node.connect('cycling'), await other.connect('other')];
