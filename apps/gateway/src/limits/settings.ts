@@ -48,11 +48,11 @@ const isLimit = (name: string): boolean => [...RATE_LIMITS, ...COUNT_LIMITS].som
 
 /** What clients may cost; all of it counts for each worker process by itself but for `NODE_CONNECTIONS`. */
 export const limitSettings = {
-  FANFARE_LIMIT_SOCKET_PACKETS: rateOf('1000/2000').describe(
-    'Engine.IO packets of a connection, a second/at once; one above is cut off unread. 2,000 take some 16 ms. Default: 1000/2000',
+  FANFARE_LIMIT_SOCKET_PACKETS: rateOf('2000/5000').describe(
+    'Engine.IO packets of a connection, a second/at once; one above is cut off unread. 5,000 take some 40 ms. Default: 2000/5000',
   ),
-  FANFARE_LIMIT_SOCKET_EVENTS: rateOf('200/500').describe(
-    'Events and acks of a connection, a second/at once; those above are refused. 500 take some 40 ms. Default: 200/500',
+  FANFARE_LIMIT_SOCKET_EVENTS: rateOf('200/1000').describe(
+    'Events and acks of a connection, a second/at once; those above are refused. 1,000 take some 80 ms. Default: 200/1000',
   ),
   FANFARE_LIMIT_SOCKET_JOINS: rateOf('100/1000').describe(
     'Rooms that a connection asks to join, a second/at once. Default: 100/1000',
