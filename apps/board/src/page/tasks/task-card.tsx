@@ -24,8 +24,13 @@ export const TaskCard = ({
   onDragStart,
 }: TaskCardProps): ReactNode => {
   const ref = useRef<HTMLButtonElement>(null);
+  // Once it stands elsewhere, and not when it is drawn again where it was.
+  const place = `${task.columnId} ${task.position}`;
+  const drawnAt = useRef('');
   useEffect(() => {
-    if (stepped !== task.id) return;
+    const isElsewhere = drawnAt.current !== place;
+    drawnAt.current = place;
+    if (!isElsewhere || stepped !== task.id) return;
     stepped = undefined;
     ref.current?.focus();
   });
