@@ -206,19 +206,27 @@ describe('a secret', () => {
 
 describe('the rows for documents', () => {
   it('have the defaults as they are written in the environment, in the order of the schema', () => {
-    const row = (name: string, description: string, fallback: string, isSecret = false) => ({
+    const row = (
+      name: string,
+      description: string,
+      fallback: string,
+      is: ('required' | 'secret')[] = [],
+    ) => ({
       name,
       description,
       default: fallback,
-      secret: isSecret,
+      required: is.includes('required'),
+      secret: is.includes('secret'),
     });
-    expect(settingRows(schema)).toEqual([
+    const limited = schema.extend({ FANFARE_LIMIT: wholeNumber(0, 9).prefault('5').describe('The limit') });
+    expect(settingRows(limited)).toEqual([
       row('FANFARE_PORT', 'The port', '3000'),
       row('FANFARE_ORIGINS', 'The origins', ''),
       row('FANFARE_CONSOLE', 'The console', 'false'),
-      row('FANFARE_KEY', 'The key', '', true),
-      row('FANFARE_SPARE_KEY', 'The spare key', '', true),
+      row('FANFARE_KEY', 'The key', '', ['required', 'secret']),
+      row('FANFARE_SPARE_KEY', 'The spare key', '', ['secret']),
       row('REDIS_URL', '', ''),
+      row('FANFARE_LIMIT', 'The limit', '5'),
     ]);
   });
 });

@@ -22,7 +22,9 @@ export type Env = Readonly<Record<string, string | undefined>>;
 export interface SettingRow {
   name: string;
   description: string;
+  /** As it is written in the environment; empty where it is not written as it is kept, which the description tells. */
   default: string;
+  required: boolean;
   secret: boolean;
 }
 
@@ -129,15 +131,21 @@ export function parseEnv<Shape extends z.ZodRawShape>(
   throw new ConfigError([...new Set([...problems, ...mistyped])]);
 }
 
+const written = (value: unknown): string => {
+  const parts: unknown[] = Array.isArray(value) ? value : [value];
+  return parts.some((part) => typeof part === 'object') ? '' : parts.join(',');
+};
+
 /** The settings of a schema as rows of a table, in the order of the schema. */
 export function settingRows(schema: z.ZodObject): SettingRow[] {
   return Object.entries(schema.shape).map(([name, field]) => {
     if (!(field instanceof z.ZodType)) throw new TypeError(`${name} is not a zod schema`);
-    const fallback = field instanceof z.ZodDefault ? field.def.defaultValue : undefined;
+    const hasDefault = field instanceof z.ZodDefault || field instanceof z.ZodPrefault;
     return {
       name,
       description: field.description ?? '',
-      default: fallback === undefined ? '' : String(fallback),
+      default: hasDefault ? written(field.def.defaultValue) : '',
+      required: !field.safeParse(undefined).success,
       secret: isSecret(field),
     };
   });

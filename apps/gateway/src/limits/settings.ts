@@ -49,48 +49,42 @@ const isLimit = (name: string): boolean => [...RATE_LIMITS, ...COUNT_LIMITS].som
 /** What clients may cost; all of it counts for each worker process by itself but for `NODE_CONNECTIONS`. */
 export const limitSettings = {
   FANFARE_LIMIT_SOCKET_PACKETS: rateOf('2000/5000').describe(
-    'Engine.IO packets of a connection, a second/at once; one above is cut off unread. 5,000 take some 40 ms. Default: 2000/5000',
+    'Engine.IO packets of a connection, a second/at once; one above is cut off unread',
   ),
   FANFARE_LIMIT_SOCKET_EVENTS: rateOf('200/1000').describe(
-    'Events and acks of a connection, a second/at once; those above are refused. 1,000 take some 80 ms. Default: 200/1000',
+    'Events and acks of a connection, a second/at once; those above are refused',
   ),
   FANFARE_LIMIT_SOCKET_JOINS: rateOf('100/1000').describe(
-    'Rooms that a connection asks to join, a second/at once. Default: 100/1000',
+    'Rooms that a connection asks to join, a second/at once',
   ),
-  FANFARE_LIMIT_SOCKET_BYTES: rateOf('2000000/8000000').describe(
-    'Bytes from a connection, a second/at once. Default: 2000000/8000000',
-  ),
+  FANFARE_LIMIT_SOCKET_BYTES: rateOf('2000000/8000000').describe('Bytes from a connection, a second/at once'),
   FANFARE_LIMIT_SOCKET_REFUSALS: rateOf('10/200').describe(
-    'Refusals by the limits that a connection may get, a second/at once; one above is cut off. Default: 10/200',
+    'Refusals by the limits that a connection may get, a second/at once; one above is cut off',
   ),
-  FANFARE_LIMIT_SOCKET_ROOMS: countOf('1000').describe('Rooms of a socket at a time. Default: 1000'),
+  FANFARE_LIMIT_SOCKET_ROOMS: countOf('1000').describe('Rooms of a socket at a time'),
   FANFARE_LIMIT_USER_EVENTS: rateOf('off').describe(
-    'Events of all sockets of a user on a process, a second/at once. Default: off',
+    'Events of all sockets of a user on a process, a second/at once',
   ),
   FANFARE_LIMIT_USER_JOINS: rateOf('off').describe(
-    'Rooms that all sockets of a user ask to join, a second/at once. Default: off',
+    'Rooms that all sockets of a user ask to join, a second/at once',
   ),
-  FANFARE_LIMIT_USER_BYTES: rateOf('off').describe(
-    'Bytes from all sockets of a user, a second/at once. Default: off',
-  ),
+  FANFARE_LIMIT_USER_BYTES: rateOf('off').describe('Bytes from all sockets of a user, a second/at once'),
   FANFARE_LIMIT_USER_SOCKETS: countOf('off').describe(
-    'Sockets of a user in a namespace on a process at a time. Default: off',
+    'Sockets of a user in a namespace on a process at a time',
   ),
   FANFARE_LIMIT_IP_EVENTS: rateOf('off').describe(
-    'Events from an address, a second/at once; behind a proxy set FANFARE_TRUSTED_PROXIES first. Default: off',
+    'Events from an address, a second/at once; behind a proxy set FANFARE_TRUSTED_PROXIES first',
   ),
-  FANFARE_LIMIT_IP_JOINS: rateOf('off').describe(
-    'Rooms asked for from an address, a second/at once. Default: off',
-  ),
-  FANFARE_LIMIT_IP_BYTES: rateOf('off').describe('Bytes from an address, a second/at once. Default: off'),
+  FANFARE_LIMIT_IP_JOINS: rateOf('off').describe('Rooms asked for from an address, a second/at once'),
+  FANFARE_LIMIT_IP_BYTES: rateOf('off').describe('Bytes from an address, a second/at once'),
   FANFARE_LIMIT_IP_SOCKETS: countOf('off').describe(
-    'Connections of an address at a time; very many people may share one. Default: off',
+    'Connections of an address at a time; very many people may share one',
   ),
   FANFARE_LIMIT_NODE_HANDSHAKES: rateOf('2000/10000').describe(
-    'New connections of a process, a second/at once; the others come back later. Default: 2000/10000',
+    'New connections of a process, a second/at once; the others come back later',
   ),
   FANFARE_LIMIT_NODE_CONNECTIONS: countOf('100000').describe(
-    'Connections of a node at a time, about 10 KB each. Default: 100000',
+    'Connections of a node at a time, about 10 KB each',
   ),
   FANFARE_LIMITS_DRY_RUN: commaList
     .pipe(

@@ -1,4 +1,5 @@
-import type { Comment, DashboardSnapshot, Message, ProjectEvents, Task } from '../../contract.ts';
+import type { Comment, DashboardSnapshot, Message, Task } from '../../contract.ts';
+import type { ProjectEvent } from '../live/project-state.ts';
 
 /** What a dashboard shows; it stays true by the events of the room. */
 export interface Numbers extends DashboardSnapshot {
@@ -10,10 +11,6 @@ const COMMENTS = 20;
 const MINUTE_MS = 60_000;
 /** Minutes of the chart. */
 const MINUTES = 30;
-
-export type NumbersEvent = {
-  [Name in keyof ProjectEvents]: { event: Name; data: ProjectEvents[Name] };
-}[keyof ProjectEvents];
 
 const withTask = (numbers: Numbers, task: Pick<Task, 'id' | 'columnId' | 'version'>): Numbers => {
   const known = numbers.tasks.find(({ id }) => id === task.id);
@@ -39,7 +36,7 @@ const withMessage = (numbers: Numbers, { id, at }: Message): Numbers =>
         messageTimes: [...numbers.messageTimes, at],
       };
 
-export const applyEvent = (numbers: Numbers, { event, data }: NumbersEvent): Numbers => {
+export const applyEvent = (numbers: Numbers, { event, data }: ProjectEvent): Numbers => {
   switch (event) {
     case 'task:created':
     case 'task:updated':
