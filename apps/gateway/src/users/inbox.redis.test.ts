@@ -161,9 +161,10 @@ describe('the session of a user', () => {
   });
 
   it('leaves it as inbox:me when the token ends', async () => {
-    const socket = b.client(await signToken({ sub: 'liam' }, { expiresIn: '2s' }));
+    const socket = b.client(await signToken({ sub: 'liam' }, { expiresIn: '4s' }));
+    const left = nextEvent(socket, 'room:left', { timeoutMs: 10_000 });
     await join(socket);
-    expect(await nextEvent(socket, 'room:left')).toEqual([{ room: 'inbox:me', reason: 'token_expired' }]);
+    expect(await left).toEqual([{ room: 'inbox:me', reason: 'token_expired' }]);
   });
 });
 
