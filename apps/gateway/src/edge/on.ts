@@ -1,7 +1,7 @@
 import { type AckResult, AppError, type EventDefinition } from '@fanfare/protocol';
 import type { z } from 'zod';
 import type { GatewayEvents } from '../events.ts';
-import type { GatewaySocket } from './server.ts';
+import type { GatewaySocket } from '../socket/server.ts';
 import { createTurns } from './turns.ts';
 
 type Ack = (result: AckResult<unknown>) => void;

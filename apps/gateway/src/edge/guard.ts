@@ -1,7 +1,8 @@
 import { AppError, checkPayload } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
+import { refusal } from '../socket/refusal.ts';
+import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 import { ackOf } from './on.ts';
-import type { GatewayNamespace, GatewaySocket } from './server.ts';
 
 type Emitter = GatewaySocket | GatewayNamespace;
 type Listener = (...args: unknown[]) => unknown;
@@ -93,11 +94,10 @@ export function guardNamespace(namespace: GatewayNamespace, events: GatewayEvent
   const use = namespace.use.bind(namespace);
   namespace.use = (middleware) =>
     use((socket, next) => {
-      const refuseConnection = (error: AppError) => {
-        events.failed(error, { socket: socket.id, namespace: namespace.name });
-        next(Object.assign(new Error(error.message), { data: error.toWire() }));
-      };
-      guarded(() => middleware(socket, next), refuseConnection)();
+      guarded(
+        () => middleware(socket, next),
+        (error) => next(refusal(socket, error, events)),
+      )();
     });
 }
 
@@ -107,9 +107,7 @@ export function guardAuth(namespace: GatewayNamespace, events: GatewayEvents): v
     try {
       checkPayload(socket.handshake.auth, { name: 'The auth payload' });
     } catch (thrown) {
-      const error = AppError.from(thrown);
-      events.failed(error, { socket: socket.id, namespace: namespace.name });
-      return next(Object.assign(new Error(error.message), { data: error.toWire() }));
+      return next(refusal(socket, thrown, events));
     }
     return next();
   });

@@ -2,9 +2,9 @@ import { AppError, checkPayload, LIMITS, roomJoin } from '@fanfare/protocol';
 import { Socket } from 'socket.io';
 import type { GatewayEvents } from '../events.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { GatewaySocket } from '../socket/server.ts';
 import { guardedSocketMethods, refuse } from './guard.ts';
 import type { Edge } from './on.ts';
-import type { GatewaySocket } from './server.ts';
 
 /** What a client has sent to a namespace, as the parser of socket.io hands it over. */
 interface WirePacket {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { EventMeta } from '@fanfare/protocol';
-import type { GatewaySocket } from './server.ts';
+import type { GatewaySocket } from '../socket/server.ts';
 
 /** What stands beside an event that a socket sent. */
 export const metaOf = (socket: GatewaySocket, room: string, id: string = randomUUID()): EventMeta => ({
