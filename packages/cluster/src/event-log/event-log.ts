@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { AppError, matchesPattern } from '@fanfare/protocol';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
-import type { RedisLink } from '../redis/link.ts';
-import { loadScript, type RedisCommands } from '../redis/script.ts';
+import type { RedisLink } from '../redis.ts';
+import { loadScript, type RedisCommands } from '../redis-script.ts';
 import {
   type Append,
   type AppendCall,
@@ -158,16 +158,9 @@ export class EventLog {
   async sync(
     place: { namespace: string; room: string },
     position: Position & { id: string },
-    { read }: { read: boolean },
+    { read, most = PAGE_EVENTS }: { read: boolean; most?: number },
   ): Promise<SyncPage> {
-    const args = [
-      position.epoch,
-      position.offset,
-      position.id,
-      read ? PAGE_EVENTS : 0,
-      PAGE_BYTES,
-      newEpoch(),
-    ];
+    const args = [position.epoch, position.offset, position.id, read ? most : 0, PAGE_BYTES, newEpoch()];
     const [epoch, offset, lost, found] = syncReply.parse(await this.#run(sync, place, [], args));
     return { head: { epoch, offset }, lost: lost === 1, events: eventsOf(found, epoch) };
   }

@@ -6,13 +6,12 @@ import { nextEvent, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { keys } from '../keys.ts';
-import { addToIndex, beat, takeApart } from '../presence/leases.ts';
-import { readPresence } from '../presence/redis-store.ts';
-import { loadScript } from './script.ts';
+import { keys } from './keys.ts';
+import { addToIndex, beat, takeApart } from './presence/leases.ts';
+import { readPresence } from './presence/redis-store.ts';
+import { loadScript } from './redis-script.ts';
 
-const FOLDER = fileURLToPath(new URL('../../../../deploy/redis/', import.meta.url));
-const SOURCES = fileURLToPath(new URL('../', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../../../deploy/redis/', import.meta.url));
 
 type User = 'gateway' | 'api' | 'operator';
 const USERS: readonly User[] = ['gateway', 'api', 'operator'];
@@ -128,7 +127,7 @@ describe('the users of deploy/redis', () => {
       keys.presentOrder(place.namespace, place.room),
       keys.presentLease(place, lease),
     ];
-    const change = loadScript(new URL('../presence/change.lua', import.meta.url));
+    const change = loadScript(new URL('presence/change.lua', import.meta.url));
     expect(await change.run(gateway, changeKeys, ['PUBLISH', 1000, 10, 0, 1, 'alice', ''])).toBe(1);
     for (const user of ['gateway', 'api'] as const) {
       expect(await readPresence(as(user), place, { limit: 10 })).toMatchObject({ count: 1 });
@@ -160,7 +159,7 @@ describe('the users of deploy/redis', () => {
     await expect(as('api').call('EVAL', "return redis.call('FLUSHALL')", 0)).rejects.toThrow(
       /The user executing the script can't run this command/,
     );
-    const list = loadScript(new URL('../nodes/list.lua', import.meta.url), { onlyReads: true });
+    const list = loadScript(new URL('nodes/list.lua', import.meta.url), { onlyReads: true });
     expect(await list.run(as('api'), [keys.nodeLeases, keys.nodeReports], [])).toEqual([]);
   });
 
@@ -176,8 +175,8 @@ describe('the users of deploy/redis', () => {
 
   it('know every command of every script: what is missing belongs into deploy/redis/users.conf', async () => {
     const missing: string[] = [];
-    for await (const file of glob('**/*.lua', { cwd: SOURCES })) {
-      const source = await readFile(join(SOURCES, file), 'utf8');
+    for await (const file of glob('**/*.lua', { cwd: import.meta.dirname })) {
+      const source = await readFile(`${import.meta.dirname}/${file}`, 'utf8');
       for (const [, name = ''] of source.matchAll(/redis\.p?call\(\s*'(\w+)'/g)) {
         const flags = z.tuple([z.tuple([z.unknown(), z.number()]).rest(z.unknown())]);
         const [[, arity]] = flags.parse(await admin.call('COMMAND', 'INFO', name));

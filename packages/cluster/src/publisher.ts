@@ -10,19 +10,19 @@ import {
 import { encode } from 'notepack.io';
 import { Server } from 'socket.io';
 import { z } from 'zod';
-import { ephemeralFlags } from '../adapter/ephemeral.ts';
-import type { Bus } from '../bus/bus.ts';
-import { type GivenOrder, lifeOf, type Order } from '../control/order.ts';
-import { Orders } from '../control/orders.ts';
-import type { AppendResult, Sequence } from '../event-log/appending.ts';
-import type { EventLog } from '../event-log/event-log.ts';
-import { toldRoom } from '../inbox.ts';
-import { keys } from '../keys.ts';
-import { listNodes } from '../nodes/registry.ts';
-import { readPresence } from '../presence/redis-store.ts';
-import type { Place, PresencePage } from '../presence/store.ts';
-import type { RedisLink } from '../redis/link.ts';
-import { createWorkerAdapter } from '../workers/worker.ts';
+import { ephemeralFlags } from './adapter/ephemeral.ts';
+import type { Bus } from './bus.ts';
+import { type GivenOrder, lifeOf, type Order } from './control/order.ts';
+import { Orders } from './control/orders.ts';
+import type { AppendResult, Sequence } from './event-log/appending.ts';
+import type { EventLog } from './event-log/event-log.ts';
+import { toldRoom } from './inbox.ts';
+import { keys } from './keys.ts';
+import { listNodes } from './nodes/registry.ts';
+import { readPresence } from './presence/redis-store.ts';
+import type { Place, PresencePage } from './presence/store.ts';
+import type { RedisLink } from './redis.ts';
+import { createWorkerAdapter } from './workers/worker.ts';
 
 /** An event for the members of one or several rooms, on whichever nodes they are. */
 export interface Publication {

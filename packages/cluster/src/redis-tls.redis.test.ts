@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually, freePort, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectRedis } from './link.ts';
-import { redisCaFile, redisUrl } from './url.ts';
+import { connectRedis } from './redis.ts';
+import { redisCaFile, redisUrl } from './redis-url.ts';
 
 const run = promisify(execFile);
 

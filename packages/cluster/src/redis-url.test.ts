@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { redisUrl } from './url.ts';
+import { redisUrl } from './redis-url.ts';
 
 describe('a REDIS_URL', () => {
   it.each([

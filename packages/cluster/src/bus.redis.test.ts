@@ -2,10 +2,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
-import { startServer } from '../../test/start-server.ts';
-import { connectRedis } from '../redis/link.ts';
-import { redisUrl } from '../redis/url.ts';
+import { startServer } from '../test/start-server.ts';
 import { Bus } from './bus.ts';
+import { connectRedis } from './redis.ts';
+import { redisUrl } from './redis-url.ts';
 
 const NOBODY = () => undefined;
 

@@ -1,7 +1,7 @@
 import { eventually, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { EventLog, type SyncPage } from '../event-log/event-log.ts';
+import { EventLog, type SyncPage } from './event-log.ts';
 import { type FeedSink, RoomFeed } from './feed.ts';
 
 let stack: AsyncDisposableStack;

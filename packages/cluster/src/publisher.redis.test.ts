@@ -1,11 +1,11 @@
 import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer, type TestServer } from '../../test/start-server.ts';
-import { EventLog } from '../event-log/event-log.ts';
-import { DEFAULT_RETENTION, retentionRules } from '../event-log/retention.ts';
-import { connectRedis, type RedisLink } from '../redis/link.ts';
-import { redisUrl } from '../redis/url.ts';
+import { startServer, type TestServer } from '../test/start-server.ts';
+import { EventLog } from './event-log/event-log.ts';
+import { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 import { type ClusterPublisher, publishOverRedis } from './publisher.ts';
+import { connectRedis, type RedisLink } from './redis.ts';
+import { redisUrl } from './redis-url.ts';
 
 let stack: AsyncDisposableStack;
 let redis: RedisServer;

@@ -2,11 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { nextEvent, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { connectRedis } from './link.ts';
-import { redisWarnings, tellRedisWarnings } from './settings.ts';
-import { redisUrl } from './url.ts';
+import { connectRedis } from './redis.ts';
+import { redisWarnings, tellRedisWarnings } from './redis-settings.ts';
+import { redisUrl } from './redis-url.ts';
 
-const DEPLOYED = fileURLToPath(new URL('../../../../deploy/redis/redis.conf', import.meta.url));
+const DEPLOYED = fileURLToPath(new URL('../../../deploy/redis/redis.conf', import.meta.url));
 
 const ALL = [
   expect.stringContaining('Set "appendonly yes"'),

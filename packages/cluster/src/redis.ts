@@ -1,6 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisCommands } from './script.ts';
-import type { RedisTarget } from './url.ts';
+import type { RedisCommands } from './redis-script.ts';
+import type { RedisTarget } from './redis-url.ts';
 
 /** What a process holds of Redis, whatever its shape. Nothing of it throws by itself while Redis is away. */
 export interface RedisLink extends AsyncDisposable {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { RedisLink } from '../redis/link.ts';
-import { MissedEvents } from './missed-events.ts';
-import type { BusObserver } from './observer.ts';
+import type { BusObserver } from './adapter/bus-observer.ts';
+import { MissedEvents } from './missed/missed-events.ts';
+import type { RedisLink } from './redis.ts';
 
 type Listener = (message: Buffer) => void;
 

@@ -1,7 +1,7 @@
 import { Cluster } from 'ioredis';
 import { z } from 'zod';
-import type { RedisLink } from './link.ts';
-import type { RedisCommands } from './script.ts';
+import type { RedisLink } from './redis.ts';
+import type { RedisCommands } from './redis-script.ts';
 
 /** Largest `proto-max-bulk-len` that counts as bounded, in bytes; the default of Redis is 512 MB. */
 const MAX_BULK_BYTES = 64 * 1024 ** 2;

@@ -1,8 +1,8 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { eventually, RedisServer } from '@fanfare/testing';
 import { describe, expect, it } from 'vitest';
-import { connectRedis } from './link.ts';
-import { redisUrl } from './url.ts';
+import { connectRedis } from './redis.ts';
+import { redisUrl } from './redis-url.ts';
 
 const connect = async (url: string) => {
   const link = connectRedis({ target: redisUrl.parse(url), name: 'test', onChange: () => undefined });
