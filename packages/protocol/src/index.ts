@@ -1,5 +1,5 @@
 export { AppError, ERRORS, type ErrorCode, type WireError } from './errors.ts';
-export { type AckResult, defineEvent, type EventDefinition } from './events/event.ts';
+export { type AckResult, defineEvent, type EventDefinition } from './event.ts';
 export {
   type DirectMeta,
   type EventMeta,
@@ -10,15 +10,7 @@ export {
   roomSignal,
   tokenRefresh,
   userSend,
-} from './events/events.ts';
-export {
-  type PresenceChanged,
-  type PresenceMember,
-  type PresencePage,
-  type PresenceState,
-  presenceList,
-  presencePage,
-} from './events/presence.ts';
+} from './events.ts';
 export {
   type BatchRequest,
   type BatchResponse,
@@ -51,7 +43,7 @@ export {
   revocationRequest,
   roomsResponse,
   userPublishRequest,
-} from './http/http.ts';
+} from './http.ts';
 export { LIMITS } from './limits.ts';
 export {
   eventName,
@@ -81,3 +73,11 @@ export {
   tokenClaims,
   unionOf,
 } from './permissions.ts';
+export {
+  type PresenceChanged,
+  type PresenceMember,
+  type PresencePage,
+  type PresenceState,
+  presenceList,
+  presencePage,
+} from './presence.ts';

@@ -2,7 +2,6 @@ import { roomToldIn } from '@fanfare/cluster';
 import { AppError, userRoom } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import { tellClosing } from '../session/closing.ts';
-import { refusal } from '../socket/refusal.ts';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 import { addressKey } from './address-key.ts';
 import { type Bucket, Meter, Meters, type Rate, take } from './bucket.ts';
@@ -42,6 +41,9 @@ interface Charge {
   scope: 'socket' | 'user' | 'ip';
   isDryRun: boolean;
 }
+
+/** When to ask a full node again, in ms: a connection has to end first. */
+const FULL_RETRY_MS = 5000;
 
 /** A socket is in a room of its own, and in that of its user. */
 const OWN_ROOMS = 2;
@@ -171,7 +173,8 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     },
     connection: (addressOf, present) => {
       const now = performance.now();
-      if (isReached('node_connections', present)) return new AppError('unavailable', 'This node is full');
+      if (isReached('node_connections', present))
+        return new AppError('unavailable', 'This node is full', { retryAfterMs: FULL_RETRY_MS });
       if (
         counts.ip_sockets !== undefined &&
         isReached('ip_sockets', ofAddress.get(addressKey(addressOf())) ?? 0)
@@ -210,6 +213,8 @@ export function limitUsers(
 ): void {
   namespace.use((socket, next) => {
     const error = limits.socket(socket);
-    return error === undefined ? next() : next(refusal(socket, error, events));
+    if (error === undefined) return next();
+    events.failed(error, { socket: socket.id, namespace: namespace.name });
+    return next(Object.assign(new Error(error.message), { data: error.toWire() }));
   });
 }
