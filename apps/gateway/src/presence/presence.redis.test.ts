@@ -164,6 +164,59 @@ describe('a socket that', () => {
   });
 });
 
+describe('a token that is refreshed', () => {
+  const open = async (room: string) => {
+    const everything = await signToken({ sub: 'refreshing', rooms: { '**': ['join', 'presence'] } });
+    const socket = one.client(everything);
+    await nextEvent(socket, 'connect');
+    const control = await one.connect('control');
+    const [seen, others] = [await watch(socket, room), await watch(control, room)];
+    await eventually(() => {
+      for (const { here } of [seen, others]) expect(here()).toEqual(['control', 'refreshing']);
+    });
+    const refresh = async (claims: Parameters<typeof signToken>[0]) => {
+      const token = await signToken({ sub: 'refreshing', ...claims });
+      expect(await ask(socket, 'token:refresh', { token })).toMatchObject({ ok: true });
+      seen.told.length = 0;
+    };
+    const come = async (user: string) => {
+      await ask(await two.connect(user), 'room:join', { room });
+      await eventually(() => expect(others.here()).toContain(user));
+      // What a node tells one socket arrives in order, so a later ack proves that nothing came before it.
+      await ask(socket, 'room:leave', { room: newRoom() });
+    };
+    return { socket, seen, others, refresh, come };
+  };
+  const forbidden = { ok: false, error: { code: 'forbidden' } };
+
+  it('without the presence ends what the socket is told, not its membership (G6)', async () => {
+    const room = newRoom();
+    const { socket, seen, others, refresh, come } = await open(room);
+    await refresh({ rooms: { '**': ['join'] } });
+    await come('bob');
+    expect(seen.told).toEqual([]);
+    expect(await ask(socket, 'presence:list', { room })).toMatchObject(forbidden);
+    expect(await ask(socket, 'room:join', { room, presence: true })).toMatchObject(forbidden);
+    expect(others.here()).toEqual(['bob', 'control', 'refreshing']);
+    await refresh({});
+    expect(usersOf((await watch(socket, room)).answer.members)).toContain('bob');
+    await come('carol');
+    expect(seen.told).toHaveLength(1);
+  });
+
+  it('without the room ends the membership too (G6)', async () => {
+    const room = newRoom();
+    const { socket, seen, others, refresh, come } = await open(room);
+    const left = nextEvent(socket, 'room:left');
+    await refresh({ rooms: { 'other:*': ['join', 'presence'] } });
+    expect(await left).toEqual([{ room, reason: 'forbidden' }]);
+    await eventually(() => expect(others.here()).toEqual(['control']));
+    await come('bob');
+    expect(seen.told).toEqual([]);
+    expect(await list(await two.connect('dan'), room)).toMatchObject({ users: ['bob', 'control'] });
+  });
+});
+
 describe('a large room', () => {
   it('is told in numbers and has a bounded list to page through, and small again it is told by name', async () => {
     const room = newRoom();

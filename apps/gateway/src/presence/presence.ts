@@ -1,4 +1,4 @@
-import { type Holding, type Member, type PresenceStore, presenceRoom } from '@fanfare/cluster';
+import { type Holding, type Member, type PresenceStore, presenceRoom, roomToldIn } from '@fanfare/cluster';
 import { isInbox, isRoomName, LIMITS, type PresencePage } from '@fanfare/protocol';
 import { isAnonymous } from '../identity/anonymous.ts';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
@@ -101,9 +101,11 @@ export function openPresence(
     const socket = namespace.sockets.get(id);
     const member = socket && memberOf(socket);
     if (member !== undefined) holds.go(room, member.user);
-    if (!views.has(room)) return;
-    adapter.del(id, presenceRoom(room));
-    release(room);
+    if (views.has(room)) adapter.del(id, presenceRoom(room));
+  });
+  adapter.on('delete-room', (room: string) => {
+    const told = roomToldIn(room);
+    if (told !== undefined) release(told);
   });
   // What a team's middleware has joined came before the namespace knew the socket.
   namespace.on('connection', (socket) => {
