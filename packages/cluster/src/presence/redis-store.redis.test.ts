@@ -1,11 +1,11 @@
-import { eventually, RedisServer } from '@fanfare/testing';
+import { eventually, RedisCluster, RedisServer } from '@fanfare/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { presenceContract } from '../../test/presence-contract.ts';
 import { Bus } from '../bus.ts';
 import { connectRedis } from '../redis.ts';
 import { redisUrl } from '../redis-url.ts';
 import { RedisPresence } from './redis-store.ts';
-import type { Place, PresenceChange } from './store.ts';
+import type { Holding, Member, Place, PresenceChange } from './store.ts';
 
 let server: RedisServer;
 let stack: AsyncDisposableStack;
@@ -32,10 +32,10 @@ const observe = { leaseEnded: ignore, leaseReplaced: ignore };
 let processes = 0;
 
 /** One process of a cluster, with what it holds. */
-const open = (own: { node?: string; listMax?: number } = {}) => {
+const open = (own: { node?: string; listMax?: number; url?: string } = {}) => {
   processes += 1;
   const link = stack.use(
-    connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: ignore }),
+    connectRedis({ target: redisUrl.parse(own.url ?? server.url), name: 'test', onChange: ignore }),
   );
   const bus = stack.use(new Bus(link, observer));
   const process = { node: own.node ?? `n${processes}`, worker: '0', incarnation: `x${processes}` };
@@ -67,8 +67,35 @@ const changesOf = async (store: RedisPresence, place = PLACE) => {
 /** As kill -9 and a cut from Redis look to the others. */
 const cut = (process: Process) => process.link[Symbol.asyncDispose]();
 
+/** Remembers what it holds, as a gateway does: a connection to a shard that is made late has the store ask for it. */
+const remembering = (store: RedisPresence): RedisPresence => {
+  const held = new Map<string, Holding>();
+  store.holdFrom(() => held.values());
+  const keyOf = ({ namespace, room }: Place, user: string) => `${namespace} ${room} ${user}`;
+  const [hold, release] = [store.hold.bind(store), store.release.bind(store)];
+  return Object.assign(store, {
+    hold: (place: Place, member: Member) => {
+      held.set(keyOf(place, member.user), { ...place, members: [member] });
+      hold(place, member);
+    },
+    release: (place: Place, user: string) => {
+      held.delete(keyOf(place, user));
+      release(place, user);
+    },
+  });
+};
+
 describe('presence in Redis', () => {
   presenceContract(open);
+});
+
+describe('presence on a Redis Cluster', () => {
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await RedisCluster.start();
+  });
+  afterAll(() => cluster[Symbol.asyncDispose]());
+  presenceContract(() => remembering(open({ url: cluster.url })));
 });
 
 describe('a process that goes without a word', () => {
