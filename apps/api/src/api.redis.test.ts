@@ -64,6 +64,7 @@ describe('an api process with a Redis', () => {
     expect(await (await api.cluster()).json()).toEqual({
       mode: 'redis',
       connections: 0,
+      users: 0,
       nodes: [],
       warnings: [
         'no gateway is alive: nobody hears what is published',

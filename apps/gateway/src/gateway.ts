@@ -12,21 +12,18 @@ import {
   givenOrder,
   holdLease,
   listNodes,
-  MemoryPresence,
   ORDER_REQUEST,
   Orders,
-  type PresenceObserver,
-  type PresenceStore,
+  type ProcessReport,
   probeBus,
   REPORT_REQUEST,
-  RedisPresence,
   type RedisTarget,
   reportStatus,
   Standing,
   takeConnections,
   tellRedisWarnings,
 } from '@fanfare/cluster';
-import { type NodeReport, userRoom } from '@fanfare/protocol';
+import { userRoom } from '@fanfare/protocol';
 import {
   createLogger,
   createOpsServer,
@@ -47,6 +44,7 @@ import type { VerifyToken } from './identity/verifier.ts';
 import { createLimits, type Limits, limitUsers } from './limits/limits.ts';
 import { watchConnections } from './limits/watch.ts';
 import { registerPresence } from './presence/handlers.ts';
+import { openPresenceStore } from './presence/open-store.ts';
 import { openPresence, type Presence } from './presence/presence.ts';
 import { registerRooms } from './rooms/handlers.ts';
 import { openRooms, type Rooms } from './rooms/rooms.ts';
@@ -70,6 +68,7 @@ import {
 import { forgetHandshakes, slimSocket } from './socket/slim.ts';
 import { installTeamHandlers } from './team/handlers.ts';
 import { registerUsers } from './users/handlers.ts';
+import { countUsersOnline, type UsersOnline } from './users/online.ts';
 import { createTellUser } from './users/tell-user.ts';
 
 const VERSION = '0.1.0';
@@ -104,9 +103,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   const http = createHttpServer(config.engine, createHttpApp(config));
   const redis =
     config.redis === undefined ? undefined : stack.use(connectCluster(config.redis, config, events));
-  const store = stack.use(
-    presenceStore(redis, { ...config, incarnation, observe: events.presence }) ?? new MemoryPresence().open(),
-  );
+  const store = stack.use(openPresenceStore(redis, { ...config, incarnation, observe: events.presence }));
   const { adapter, watch } = deliveryOf(redis?.adapter, isWorker, { config, events });
   const limits = createLimits(config.limits, events.limited);
   const io = createSocketServer(http, config, { adapter, events, limits });
@@ -158,7 +155,8 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   );
   if (config.handlers !== undefined) await installTeamHandlers(config.handlers, io, { rooms, authorize });
 
-  const report = createReporter({ config, incarnation, startedAt, events });
+  const online = countUsersOnline(config.namespaces.map((name) => io.of(name)));
+  const report = createReporter({ config, incarnation, startedAt, events, online });
   const probe = redis && stack.use(probeBus({ ...redis, incarnation }));
   const lease =
     redis &&
@@ -173,7 +171,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
         },
       }),
     );
-  io.on(REPORT_REQUEST, (answer: (report: NodeReport) => void) => answer(report()));
+  io.on(REPORT_REQUEST, (answer: (report: ProcessReport) => void) => answer(report()));
 
   const notReady = () => [
     ...(draining ? ['draining'] : []),
@@ -288,19 +286,6 @@ const takeOrders = (deps: {
   });
 };
 
-/** Presence of the cluster, where there is one to share it. */
-const presenceStore = (
-  redis: ReturnType<typeof connectCluster> | undefined,
-  options: Pick<GatewayConfig, 'node' | 'worker' | 'presence'> & {
-    incarnation: string;
-    observe: PresenceObserver;
-  },
-): PresenceStore | undefined => {
-  const { node, worker, incarnation, presence, observe } = options;
-  if (redis === undefined || presence === undefined) return undefined;
-  return new RedisPresence({ ...redis, ...presence, process: { node, worker, incarnation }, observe });
-};
-
 /** Everything that happens on a namespace: who gets in, what a socket may ask, what is counted. */
 const openNamespace = (
   namespace: GatewayNamespace,
@@ -369,8 +354,9 @@ const createReporter = (deps: {
   incarnation: string;
   startedAt: number;
   events: GatewayEvents;
-}): (() => NodeReport) => {
-  const { config, incarnation, startedAt, events } = deps;
+  online: UsersOnline;
+}): (() => ProcessReport) => {
+  const { config, incarnation, startedAt, events, online } = deps;
   let last = { at: startedAt, received: 0, sent: 0 };
   let rates = { receivedPerSecond: 0, sentPerSecond: 0 };
   return () => {
@@ -391,6 +377,8 @@ const createReporter = (deps: {
       version: VERSION,
       startedAt,
       connections,
+      users: online.count,
+      online: `${online.sketch}`,
       ...rates,
     };
   };

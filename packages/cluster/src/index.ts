@@ -15,13 +15,13 @@ export {
   type RetentionRule,
 } from './event-log/event-log.ts';
 export type { JoinAnswer, JoinRequest, PreparedJoin } from './event-log/feed.ts';
-export { JoinBudget } from './event-log/join-budget.ts';
 export { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 export type { LoggedEvent } from './event-log/wire.ts';
 export { inboxRoom, toldRoom } from './inbox.ts';
 export { presenceRoom, roomToldIn } from './keys.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
-export { holdLease, listNodes } from './nodes/registry.ts';
+export { type ClusterReport, holdLease, listNodes, type ProcessReport } from './nodes/registry.ts';
+export { UserSketch } from './nodes/user-sketch.ts';
 export { MemoryPresence } from './presence/memory-store.ts';
 export { type PresenceObserver, RedisPresence } from './presence/redis-store.ts';
 export type {
@@ -52,3 +52,4 @@ export {
   WorkerStartError,
 } from './workers/pool.ts';
 export { createWorkerAdapter, reportStatus, takeConnections } from './workers/worker.ts';
+export { openWorkerPresence, primaryPort } from './workers/worker-presence.ts';

@@ -1,12 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import {
-  AppError,
-  type EventMeta,
-  isRoomName,
-  type NodeReport,
-  nodeReport,
-  userRoom,
-} from '@fanfare/protocol';
+import { AppError, type EventMeta, isRoomName, userRoom } from '@fanfare/protocol';
 import { encode } from 'notepack.io';
 import { Server } from 'socket.io';
 import { z } from 'zod';
@@ -18,11 +11,12 @@ import type { AppendResult, Sequence } from './event-log/appending.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { toldRoom } from './inbox.ts';
 import { keys } from './keys.ts';
-import { listNodes } from './nodes/registry.ts';
+import { type ClusterReport, listNodes, processReport, summarize } from './nodes/registry.ts';
 import { readPresence } from './presence/redis-store.ts';
 import type { Place, PresencePage } from './presence/store.ts';
 import type { RedisLink } from './redis.ts';
 import { createWorkerAdapter } from './workers/worker.ts';
+import { openWorkerPresence, primaryPort } from './workers/worker-presence.ts';
 
 /** An event for the members of one or several rooms, on whichever nodes they are. */
 export interface Publication {
@@ -54,7 +48,7 @@ export interface ClusterPublisher extends AsyncDisposable {
   readonly mode: 'redis' | 'single';
   /** The rooms' pasts; absent where there is no Redis. */
   readonly log: EventLog | undefined;
-  /** Reads a page of who is in a room; absent where there is no Redis. */
+  /** Reads a page of who is in a room; absent where there is neither Redis nor a primary to ask. */
   readonly presence:
     | ((place: Place, page: { after?: string | undefined; limit: number }) => Promise<PresencePage>)
     | undefined;
@@ -65,13 +59,13 @@ export interface ClusterPublisher extends AsyncDisposable {
   /** Has an order about a user carried out on every node, and kept; rejects with `unavailable` when it is not. */
   order(order: Order): Promise<GivenOrder>;
   /** What the living processes say of themselves; rejects with `unavailable` when they cannot be asked. */
-  nodes(): Promise<NodeReport[]>;
+  nodes(): Promise<ClusterReport>;
 }
 
 /** Told to every worker of a machine without Redis: a `GivenOrder`, which each confirms once it is carried out. */
 export const ORDER_REQUEST = 'fanfare:order';
 
-/** Asked of every worker of a machine without Redis, answered with its `NodeReport`. */
+/** Asked of every worker of a machine without Redis, answered with its `ProcessReport`. */
 export const REPORT_REQUEST = 'fanfare:report';
 
 const unavailable = (cause: unknown) => new AppError('unavailable', undefined, { cause });
@@ -173,7 +167,7 @@ export function publishOverRedis(deps: {
     publishMany,
     order: (order) => orders.give(order),
     nodes: () =>
-      listNodes(link.pub).catch((cause: unknown) => {
+      listNodes(link.pub).then(summarize, (cause: unknown) => {
         throw unavailable(cause);
       }),
     [Symbol.asyncDispose]: async () => undefined,
@@ -183,6 +177,8 @@ export function publishOverRedis(deps: {
 /** Publishes as one more worker of a machine without Redis: a Server that has no sockets. Everything is ephemeral. */
 export function publishAsWorker(namespaces: readonly string[], longestTokenMs: number): ClusterPublisher {
   const io = new Server({ adapter: createWorkerAdapter() });
+  const primary = primaryPort();
+  const presence = primary && openWorkerPresence(primary, { graceMs: 0 });
   for (const namespace of namespaces) io.of(namespace);
   const publish = async (publication: Publication): Promise<Publishing[]> =>
     perRoom(publication).map(({ room, packet, target }) => {
@@ -208,7 +204,7 @@ export function publishAsWorker(namespaces: readonly string[], longestTokenMs: n
   return {
     mode: 'single',
     log: undefined,
-    presence: undefined,
+    presence: presence?.read,
     publish,
     publishMany: (publications) => Promise.all(publications.map(publish)),
     order,
@@ -216,11 +212,12 @@ export function publishAsWorker(namespaces: readonly string[], longestTokenMs: n
       const answers = await io.serverSideEmitWithAck(REPORT_REQUEST).catch((cause: unknown) => {
         throw unavailable(cause);
       });
-      return z.array(nodeReport).parse(answers);
+      return summarize(z.array(processReport).parse(answers));
     },
     // `io.close()` needs an HTTP server (socket.io 4.8.4), which there is none of.
     [Symbol.asyncDispose]: async () => {
       for (const namespace of namespaces) await io.of(namespace).adapter.close();
+      await presence?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -305,7 +305,7 @@ describe('the api behind the public port', () => {
     await using _bob = await connectTo('n2');
     await eventually(async () => {
       const cluster = clusterResponse.parse(await (await ask('/v1/cluster')).json());
-      expect(cluster).toMatchObject({ mode: 'redis', connections: 2, warnings: [] });
+      expect(cluster).toMatchObject({ mode: 'redis', connections: 2, users: 1, warnings: [] });
       expect(cluster.nodes.map(({ node, connections }) => [node, connections]).sort()).toEqual([
         ['n1', 1],
         ['n2', 1],

@@ -181,6 +181,7 @@ export const nodeReport = z
     version: z.string(),
     startedAt: z.number().describe('ms since 1970'),
     connections: z.int(),
+    users: z.int().default(0).describe('Users with a socket here; each socket without a token is one'),
     receivedPerSecond: z.number().describe('Events from clients, mean since the last heartbeat'),
     sentPerSecond: z.number().describe('Packets to clients, mean since the last heartbeat'),
   })
@@ -192,6 +193,11 @@ export const clusterResponse = z
   .object({
     mode: z.enum(['redis', 'single']).describe('single: workers of one machine, nothing is logged'),
     connections: z.int().describe('Sockets connected to all nodes'),
+    users: z
+      .int()
+      .describe(
+        'Different users on all nodes; with several processes an estimate, off by 1 or 2 % at most times',
+      ),
     nodes: z.array(nodeReport),
     warnings: z.array(z.string()),
   })

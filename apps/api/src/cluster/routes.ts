@@ -25,6 +25,7 @@ export const clusterWarnings = (
 const EXAMPLE: ClusterResponse = {
   mode: 'redis',
   connections: 1200,
+  users: 870,
   nodes: [
     {
       node: 'gateway-0',
@@ -33,6 +34,7 @@ const EXAMPLE: ClusterResponse = {
       version: '0.1.0',
       startedAt: 1_794_000_000_000,
       connections: 1200,
+      users: 870,
       receivedPerSecond: 310.5,
       sentPerSecond: 4800,
     },
@@ -50,18 +52,19 @@ export const clusterRoutes = (deps: {
     path: '/v1/cluster',
     operation: 'getCluster',
     tag: 'Operations',
-    summary: 'Nodes, connections and warnings',
+    summary: 'Nodes, connections, users and warnings',
     description:
-      'What every living gateway process said of itself with its last heartbeat, and what an operator should know: ' +
+      'What every living gateway process said of itself with its last heartbeat, how many different users they have ' +
+      'together, and what an operator should know: ' +
       'no gateway alive, two processes with one node id, nodes of different versions, a Redis that may lose events.',
     access: 'read',
     answer: { schema: clusterResponse, description: 'The cluster as it is now.', example: EXAMPLE },
     errors: ['unavailable'],
     handle: async () => {
       const { mode } = deps.publisher;
-      const [nodes, ofRedis] = await Promise.all([deps.publisher.nodes(), deps.redisWarnings()]);
+      const [{ nodes, users }, ofRedis] = await Promise.all([deps.publisher.nodes(), deps.redisWarnings()]);
       const connections = nodes.reduce((sum, node) => sum + node.connections, 0);
-      return { mode, connections, nodes, warnings: [...clusterWarnings(mode, nodes), ...ofRedis] };
+      return { mode, connections, users, nodes, warnings: [...clusterWarnings(mode, nodes), ...ofRedis] };
     },
   }),
 ];

@@ -1,13 +1,4 @@
-import { JoinBudget } from '@fanfare/cluster';
-import {
-  AppError,
-  isInbox,
-  type PresenceMember,
-  roomJoin,
-  roomLeave,
-  roomPublish,
-  type WireError,
-} from '@fanfare/protocol';
+import { AppError, isInbox, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
 import { ownRoom } from '../identity/permission.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Authorize } from '../session/authority.ts';
@@ -49,11 +40,7 @@ export function registerRooms(deps: {
   presence: Watchers | undefined;
 }): void {
   const { rooms, edge, authorize, limits, presence } = deps;
-  const join = async (
-    socket: GatewaySocket,
-    request: RoomRequest,
-    budget?: JoinBudget,
-  ): Promise<JoinStep> => {
+  const join = async (socket: GatewaySocket, request: RoomRequest): Promise<JoinStep> => {
     const { since, replay } = request;
     const room = ownRoom(socket, request.room);
     const isWatching = request.presence === true && !isInbox(room);
@@ -73,15 +60,14 @@ export function registerRooms(deps: {
     };
     const watching = isWatching ? await presence?.watch(socket, room) : undefined;
     const past = { since, replay: since === undefined ? replay : undefined };
-    const joining = rooms.join(socket, room, { ...past, budget, isLarge: isWatching, check: checkAgain });
-    return watching === undefined ? joining : joinWatching(joining, watching, budget);
+    const joining = rooms.join(socket, room, { ...past, check: checkAgain });
+    return watching === undefined ? joining : joinWatching(joining, watching);
   };
   edge.on(roomJoin, async (socket, request) => {
     if (!('rooms' in request)) return join(socket, request);
-    const budget = new JoinBudget();
     const steps = await Promise.all(
       request.rooms.map((one) =>
-        join(socket, one, budget).then(
+        join(socket, one).then(
           (step) => orRefusal(one.room, step),
           (error: unknown) => () => refuse(one.room, error),
         ),
@@ -107,11 +93,7 @@ export function registerRooms(deps: {
 }
 
 /** A socket that is to be told of the presence, from the moment in which it is a member. */
-const joinWatching = async (
-  joining: Promise<JoinStep>,
-  watching: Watching,
-  budget: JoinBudget | undefined,
-): Promise<JoinStep> => {
+const joinWatching = async (joining: Promise<JoinStep>, watching: Watching): Promise<JoinStep> => {
   const step = await joining.catch((error: unknown) => {
     watching[Symbol.dispose]();
     throw error;
@@ -119,16 +101,9 @@ const joinWatching = async (
   return () => {
     using own = watching;
     const joined = step();
-    if (joined.more) return joined;
-    const presence = own.start();
-    budget?.spend(sizeOf(presence.members ?? []));
-    return { ...joined, ...presence };
+    return joined.more ? joined : { ...joined, ...own.start() };
   };
 };
-
-/** About the bytes of members in an answer. */
-const sizeOf = (members: readonly PresenceMember[]): number =>
-  members.reduce((sum, member) => sum + JSON.stringify(member).length, 0);
 
 const refuse = (room: string, thrown: unknown): RefusedRoom => ({
   room,

@@ -99,10 +99,9 @@ const START = { epoch: '', offset: 0, recovered: false };
 
 const ephemeralRooms = (namespace: GatewayNamespace): Rooms => ({
   join:
-    async (socket, room, { check, budget, isLarge }) =>
+    async (socket, room, { check }) =>
     () => {
       check();
-      if (isLarge && budget?.isSpent) return { room: toldRoom(room), ...START, events: [], more: true };
       void socket.join(room);
       return { room: toldRoom(room), ...START, events: [] };
     },

@@ -159,16 +159,15 @@ export class Rooms {
   }
 
   #failed(cursor: Cursor, error: FanfareError): void {
-    if (error.retryable) this.#retryLater(cursor, error.retryAfterMs);
+    if (error.retryable) this.#retryLater(cursor);
     else cursor.refuse(error);
   }
 
-  /** Not before the gateway said that it would help. */
-  #retryLater(cursor: Cursor, atLeastMs = 0): void {
+  #retryLater(cursor: Cursor): void {
     const timer = new Timer();
     this.#retries.add(timer);
     cursor.isBusy = true;
-    timer.set(Math.max(atLeastMs, backoff(cursor.tries, this.#backoff)), () => {
+    timer.set(backoff(cursor.tries, this.#backoff), () => {
       this.#retries.delete(timer);
       cursor.isBusy = false;
       this.#flush();

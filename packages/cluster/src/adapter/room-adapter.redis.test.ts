@@ -30,6 +30,7 @@ const idleReport = {
   version: '0.1.0',
   startedAt: 1,
   connections: 0,
+  users: 0,
   receivedPerSecond: 0,
   sentPerSecond: 0,
 };

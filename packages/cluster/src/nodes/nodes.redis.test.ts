@@ -41,6 +41,7 @@ const report = (node: string, incarnation: string, connections = 0): NodeReport 
   version: '0.1.0',
   startedAt: 1,
   connections,
+  users: 0,
   receivedPerSecond: 0,
   sentPerSecond: 0,
 });

@@ -3,6 +3,7 @@ import { type NodeReport, nodeReport } from '@fanfare/protocol';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
 import { loadScript, type RedisCommands } from '../redis-script.ts';
+import { estimateCount } from './user-sketch.ts';
 
 /** How long a process counts as alive after its last heartbeat, and how often it renews, in ms. */
 const LEASE_MS = 6000;
@@ -16,16 +17,40 @@ const REFUSED_WRITE = /^(?:OOM|MISCONF|NOREPLICAS|READONLY)\b/;
 const KEYS = [keys.nodeLeases, keys.nodeReports] as const;
 const heartbeatReply = z.tuple([z.int(), z.instanceof(Buffer)]);
 
+/** What a process tells the others of itself. */
+export const processReport = nodeReport.extend({
+  /** A `UserSketch` of its users. */
+  online: z.string().optional(),
+});
+export type ProcessReport = z.infer<typeof processReport>;
+
+/** All processes, and about how many different users they have together: exactly as many where they are one process. */
+export interface ClusterReport {
+  nodes: NodeReport[];
+  users: number;
+}
+
+/** Puts together what the processes tell. */
+export function summarize(reports: readonly ProcessReport[]): ClusterReport {
+  const own = reports.map(({ users }) => users);
+  const sum = own.reduce((total, users) => total + users, 0);
+  const estimate = estimateCount(reports.flatMap(({ online }) => online ?? []));
+  return {
+    nodes: reports.map(({ online: _, ...report }) => report),
+    users: Math.min(Math.max(estimate, ...own), sum),
+  };
+}
+
 /** The reports of all living processes of the cluster. Rejects when Redis cannot be asked. */
-export async function listNodes(redis: RedisCommands): Promise<NodeReport[]> {
+export async function listNodes(redis: RedisCommands): Promise<ProcessReport[]> {
   const rows = await list.run(redis, KEYS, []);
   return (Array.isArray(rows) ? rows : []).flatMap((row) => readReport(String(row)) ?? []);
 }
 
 /** What another release, or somebody else, has written there hides nobody. */
-const readReport = (row: string): NodeReport | undefined => {
+const readReport = (row: string): ProcessReport | undefined => {
   try {
-    return nodeReport.safeParse(JSON.parse(row)).data;
+    return processReport.safeParse(JSON.parse(row)).data;
   } catch {
     return undefined;
   }
@@ -38,7 +63,7 @@ const readReport = (row: string): NodeReport | undefined => {
  */
 export function holdLease(options: {
   redis: RedisCommands;
-  report: () => NodeReport;
+  report: () => ProcessReport;
   onSuperseded: () => void;
   onEmptied: () => void;
 }): AsyncDisposable & {

@@ -21,7 +21,7 @@ export interface PresencePage {
   /** Greater than every earlier one of the room; 0 for a room that is empty. */
   version: number;
   /** The user to read on after; absent on the last page. */
-  next?: string;
+  next?: string | undefined;
 }
 
 /** What one step has changed in a room, exactly once whichever process made it. */
@@ -56,12 +56,14 @@ export interface PresenceStore extends AsyncDisposable {
 }
 
 const version = z.number();
-const member = z.object({ user: z.string(), info: z.unknown().optional() });
+
+/** A member as other processes tell of them. */
+export const presenceMember = z.object({ user: z.string(), info: z.unknown().optional() });
 
 /** What comes over a presence channel. */
 export const presenceChange: z.ZodType<PresenceChange> = z.object({
   version,
   count: z.int(),
-  joined: z.array(member).optional(),
+  joined: z.array(presenceMember).optional(),
   left: z.array(z.string()).optional(),
 });

@@ -5,6 +5,7 @@ import { setupPrimary as relayRooms } from '@socket.io/cluster-adapter';
 import { setupMaster as spreadConnections } from '@socket.io/sticky';
 import { z } from 'zod';
 import { guardHandover } from './handover.ts';
+import { PrimaryPresence } from './primary-presence.ts';
 
 /** A program that runs as a cluster worker of this process. */
 export interface WorkerProgram {
@@ -56,12 +57,13 @@ export async function startWorkers(options: {
   count: number;
   /** One more worker that shares rooms but takes no client connections. */
   companion?: WorkerProgram;
-  /** Relay rooms and broadcasts between the workers: true when there is no Redis to do it. */
+  /** Relay rooms and broadcasts between the workers, and keep who is in them: true when there is no Redis to do it. */
   relay: boolean;
   onDeath: (death: WorkerDeath) => void;
 }): Promise<WorkerPool> {
   spreadConnections(options.server, { loadBalancingMethod: 'least-connection' });
   if (options.relay) relayRooms();
+  const presence = options.relay ? new PrimaryPresence() : undefined;
 
   const slots: Slot[] = Array.from({ length: options.count }, (_, i) =>
     newSlot(String(i), options.program, false),
@@ -86,6 +88,7 @@ export async function startWorkers(options: {
     cluster.setupPrimary({ exec: slot.program.exec, args: [], serialization: 'advanced' });
     const worker = cluster.fork({ ...slot.program.env, FANFARE_WORKER: slot.name });
     const handover = guardHandover(worker);
+    if (presence !== undefined) sharePresence(presence, worker);
     slot.worker = worker;
     slot.notReady = ['starting'];
     setClientsCount(worker, slot.companion ? Number.POSITIVE_INFINITY : STARTING_COUNT);
@@ -149,6 +152,14 @@ const newSlot = (name: string, program: WorkerProgram, companion: boolean): Slot
   notReady: ['starting'],
   crashes: 0,
 });
+
+const sharePresence = (presence: PrimaryPresence, worker: Worker): void => {
+  const present = presence.admit((message) => {
+    if (worker.isConnected()) worker.send(message, () => undefined);
+  });
+  worker.on('message', present.receive);
+  worker.once('exit', present.ended);
+};
 
 /** More sessions than any worker that is up can have: while another one is up, a starting one gets none. */
 const STARTING_COUNT = Number.MAX_SAFE_INTEGER;

@@ -1,4 +1,5 @@
 import { type Single, type Stack, startSingle, startStack } from '@fanfare/local';
+import { type PresenceChanged, presencePage } from '@fanfare/protocol';
 import { eventually } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Client, openClient } from '../clients/stock-client.ts';
@@ -40,6 +41,20 @@ const openOnWorkers = async (
 
 const tellAll = async (server: { url: string; apiKey: string }, data: unknown): Promise<void> => {
   expect(await publish(server, { room: ROOM, data })).toBe(200);
+};
+
+/** Who is in a room, as a socket is answered and as a backend is. */
+const listPresence = async (client: Client | undefined, room: string) => {
+  const answer = await client?.socket.timeout(5000).emitWithAck('presence:list', { room });
+  return summaryOf(answer.data);
+};
+const readPresence = async ({ url, apiKey }: { url: string; apiKey: string }, room: string) => {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  return summaryOf(await (await fetch(`${url}/v1/rooms/${room}/presence`, { headers })).json());
+};
+const summaryOf = (page: unknown) => {
+  const { members, count } = presencePage.parse(page);
+  return { users: members.map(({ user }) => user), count };
 };
 
 const expectBack = (clients: readonly Client[]): Promise<void> =>
@@ -197,5 +212,43 @@ describe('one node of two workers without Redis', () => {
     await tellAll(single, 'after');
     await Promise.all(clients.map((client) => client.hears('after')));
     expect(on('0').map(({ lost }) => lost)).toEqual([[], []]);
+  });
+
+  test('who is in a room is one list for all, and those of a killed worker leave within 10 s, told once (C2, C3)', async () => {
+    await using owner = new AsyncDisposableStack();
+    const room = 'test:present';
+    const people: { user: string; client: Client; worker: string }[] = [];
+    const on = (worker: string) => people.filter((one) => one.worker === worker);
+    while (on('0').length < 2 || on('1').length < 2) {
+      const user = `user-${people.length}`;
+      const token = await single.issueToken({ sub: user });
+      const client = owner.use(await openClient(single.url, { token, room, transports: ['websocket'] }));
+      people.push({ user, client, worker: await eventually(() => log.workerOf(client.socket.id)) });
+    }
+    const everybody = people.map(({ user }) => user).sort();
+    const expectPresent = (users: readonly string[]) =>
+      eventually(async () => {
+        const lists = await Promise.all(on('0').map(({ client }) => listPresence(client, room)));
+        for (const list of [...lists, await readPresence(single, room)])
+          expect(list).toEqual({ users, count: users.length });
+      });
+    await expectPresent(everybody);
+    expect(await readCluster(single)).toMatchObject({ connections: people.length, users: people.length });
+    expect(await listPresence(on('1')[0]?.client, room)).toEqual({ users: everybody, count: people.length });
+
+    const left: string[] = [];
+    const watcher = on('0')[0]?.client.socket;
+    watcher?.on('presence:changed', (change: PresenceChanged) => left.push(...change.left));
+    await watcher?.timeout(5000).emitWithAck('room:join', { room, presence: true });
+    const [returning, ...staying] = on('1');
+    for (const { client } of staying) client.socket.io.reconnection(false);
+    process.kill(log.pidOf('n1', '1'), 'SIGKILL');
+    const killedAt = performance.now();
+    const gone = staying.map(({ user }) => user).sort();
+    await eventually(() => expect([...left].sort()).toEqual(gone), { timeoutMs: 12_000 });
+    expect(performance.now() - killedAt).toBeLessThan(10_000);
+    expect(returning?.client.joins).toBe(2);
+    await expectPresent(everybody.filter((user) => !gone.includes(user)));
+    expect(left).toHaveLength(gone.length);
   });
 });

@@ -46,10 +46,10 @@ export class Healthy implements AsyncDisposable {
     return new Healthy(worker);
   }
 
-  /** What they measured since the last call; goes on until they heard `atLeast` events, or could not within 10 s. */
-  async window(atLeast = 0): Promise<Window> {
+  /** What they measured since the last call. */
+  async window(): Promise<Window> {
     const answer = once(this.#worker, 'message');
-    this.#worker.postMessage(atLeast);
+    this.#worker.postMessage('window');
     return windowShape.parse((await answer)[0]);
   }
 
