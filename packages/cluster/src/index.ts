@@ -15,6 +15,7 @@ export {
   type RetentionRule,
 } from './event-log/event-log.ts';
 export type { JoinAnswer, JoinRequest, PreparedJoin } from './event-log/feed.ts';
+export { JoinBudget } from './event-log/join-budget.ts';
 export { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 export type { LoggedEvent } from './event-log/wire.ts';
 export { inboxRoom, toldRoom } from './inbox.ts';

@@ -58,7 +58,7 @@ describe('an origin', () => {
   ])('%s may not, and is told why', async (origin) => {
     const why = 'origin_not_allowed: Pages of this origin may not connect';
     const refused = await upgrade(node.url, { origin });
-    expect(refused).toMatch(/^HTTP\/1\.1 400 /);
+    expect(refused).toMatch(/^HTTP\/1\.1 403 /);
     expect(refused).toContain(why);
     const polled = await poll({ origin });
     expect(polled.status).toBe(403);
@@ -71,7 +71,7 @@ describe('an origin', () => {
     expect(await upgrade(closed.url, { origin: `http://${host}` })).toMatch(/^HTTP\/1\.1 101 /);
     const behindTls = { host: 'app.example', origin: 'https://app.example' };
     expect(await upgrade(closed.url, behindTls)).toMatch(/^HTTP\/1\.1 101 /);
-    expect(await upgrade(closed.url, { ...behindTls, origin: GOOD })).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await upgrade(closed.url, { ...behindTls, origin: GOOD })).toMatch(/^HTTP\/1\.1 403 /);
   });
 
   it('of any kind may connect with *', async () => {

@@ -126,28 +126,37 @@ describe('a limit of how many there are', () => {
   });
 
   it.each([
-    ['FANFARE_LIMIT_IP_SOCKETS', 'limit_reached'],
-    ['FANFARE_LIMIT_NODE_CONNECTIONS', 'unavailable'],
-  ])('%s turns away the next connection before anything is kept of it', async (setting, code) => {
-    await using node = await startNode({ [setting]: '1' });
-    const alice = await node.connect('alice');
-    const handshake = () => fetch(`${node.url}/socket.io/?EIO=4&transport=polling`);
-    const refused = await handshake();
-    expect(refused.status).toBe(403);
-    expect(await refused.json()).toMatchObject({ message: expect.stringContaining(code) });
-    alice.disconnect();
-    await eventually(async () => expect((await handshake()).status).toBe(200));
-  });
+    ['FANFARE_LIMIT_IP_SOCKETS', 409, 'limit_reached', null],
+    ['FANFARE_LIMIT_NODE_CONNECTIONS', 503, 'unavailable', '5'],
+  ])(
+    '%s answers the next connection %i before anything is kept of it',
+    async (setting, status, code, retryAfter) => {
+      await using node = await startNode({ [setting]: '1' });
+      const alice = await node.connect('alice');
+      const handshake = () => fetch(`${node.url}/socket.io/?EIO=4&transport=polling`);
+      const refused = await handshake();
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([status, retryAfter]);
+      expect(await refused.json()).toMatchObject({ message: expect.stringContaining(code) });
+      alice.disconnect();
+      await eventually(async () => expect((await handshake()).status).toBe(200));
+    },
+  );
 
   it('lets so many connections a second in', async () => {
     await using node = await startNode({ FANFARE_LIMIT_NODE_HANDSHAKES: '1/5' });
-    const statuses = await Promise.all(
+    const answers = await Promise.all(
       Array.from({ length: 20 }, async () =>
-        fetch(`${node.url}/socket.io/?EIO=4&transport=polling`).then(({ status }) => status),
+        fetch(`${node.url}/socket.io/?EIO=4&transport=polling`).then(
+          ({ status, headers }) => `${status} ${headers.get('retry-after')}`,
+        ),
       ),
     );
-    expect(statuses.filter((status) => status === 200)).toHaveLength(5);
+    const expected = [...Array(5).fill('200 null'), ...Array(15).fill('429 1')];
+    expect(answers.sort()).toEqual(expected);
     expect(await limited(node, 'node_handshakes')).toEqual({ refused: 15 });
+    const upgrade = node.client(await signToken(), { reconnection: false });
+    const [refused] = await nextEvent(upgrade, 'connect_error');
+    expect(refused).toMatchObject({ description: { message: expect.stringContaining('429') } });
   });
 });
 

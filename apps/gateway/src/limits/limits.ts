@@ -42,6 +42,9 @@ interface Charge {
   isDryRun: boolean;
 }
 
+/** When to ask a full node again, in ms: a connection has to end first. */
+const FULL_RETRY_MS = 5000;
+
 /** A socket is in a room of its own, and in that of its user. */
 const OWN_ROOMS = 2;
 
@@ -170,7 +173,8 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     },
     connection: (addressOf, present) => {
       const now = performance.now();
-      if (isReached('node_connections', present)) return new AppError('unavailable', 'This node is full');
+      if (isReached('node_connections', present))
+        return new AppError('unavailable', 'This node is full', { retryAfterMs: FULL_RETRY_MS });
       if (
         counts.ip_sockets !== undefined &&
         isReached('ip_sockets', ofAddress.get(addressKey(addressOf())) ?? 0)

@@ -1,4 +1,13 @@
-import { AppError, isInbox, roomJoin, roomLeave, roomPublish, type WireError } from '@fanfare/protocol';
+import { JoinBudget } from '@fanfare/cluster';
+import {
+  AppError,
+  isInbox,
+  type PresenceMember,
+  roomJoin,
+  roomLeave,
+  roomPublish,
+  type WireError,
+} from '@fanfare/protocol';
 import { ownRoom } from '../identity/permission.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Authorize } from '../session/authority.ts';
@@ -40,7 +49,11 @@ export function registerRooms(deps: {
   presence: Watchers | undefined;
 }): void {
   const { rooms, edge, authorize, limits, presence } = deps;
-  const join = async (socket: GatewaySocket, request: RoomRequest): Promise<JoinStep> => {
+  const join = async (
+    socket: GatewaySocket,
+    request: RoomRequest,
+    budget?: JoinBudget,
+  ): Promise<JoinStep> => {
     const { since, replay } = request;
     const room = ownRoom(socket, request.room);
     const isWatching = request.presence === true && !isInbox(room);
@@ -60,14 +73,15 @@ export function registerRooms(deps: {
     };
     const watching = isWatching ? await presence?.watch(socket, room) : undefined;
     const past = { since, replay: since === undefined ? replay : undefined };
-    const joining = rooms.join(socket, room, { ...past, check: checkAgain });
-    return watching === undefined ? joining : joinWatching(joining, watching);
+    const joining = rooms.join(socket, room, { ...past, budget, isLarge: isWatching, check: checkAgain });
+    return watching === undefined ? joining : joinWatching(joining, watching, budget);
   };
   edge.on(roomJoin, async (socket, request) => {
     if (!('rooms' in request)) return join(socket, request);
+    const budget = new JoinBudget();
     const steps = await Promise.all(
       request.rooms.map((one) =>
-        join(socket, one).then(
+        join(socket, one, budget).then(
           (step) => orRefusal(one.room, step),
           (error: unknown) => () => refuse(one.room, error),
         ),
@@ -93,7 +107,11 @@ export function registerRooms(deps: {
 }
 
 /** A socket that is to be told of the presence, from the moment in which it is a member. */
-const joinWatching = async (joining: Promise<JoinStep>, watching: Watching): Promise<JoinStep> => {
+const joinWatching = async (
+  joining: Promise<JoinStep>,
+  watching: Watching,
+  budget: JoinBudget | undefined,
+): Promise<JoinStep> => {
   const step = await joining.catch((error: unknown) => {
     watching[Symbol.dispose]();
     throw error;
@@ -101,9 +119,16 @@ const joinWatching = async (joining: Promise<JoinStep>, watching: Watching): Pro
   return () => {
     using own = watching;
     const joined = step();
-    return joined.more ? joined : { ...joined, ...own.start() };
+    if (joined.more) return joined;
+    const presence = own.start();
+    budget?.spend(sizeOf(presence.members ?? []));
+    return { ...joined, ...presence };
   };
 };
+
+/** About the bytes of members in an answer. */
+const sizeOf = (members: readonly PresenceMember[]): number =>
+  members.reduce((sum, member) => sum + JSON.stringify(member).length, 0);
 
 const refuse = (room: string, thrown: unknown): RefusedRoom => ({
   room,

@@ -1,7 +1,23 @@
 import type { EventMeta } from '@fanfare/protocol';
 import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
+
+const joinedRooms = z.object({
+  data: z.object({
+    rooms: z.array(
+      z.object({
+        room: z.string(),
+        epoch: z.string(),
+        offset: z.int(),
+        events: z.array(z.object({ meta: z.object({ offset: z.int() }) })),
+        more: z.literal(true).optional(),
+        count: z.int().optional(),
+      }),
+    ),
+  }),
+});
 
 let stack: AsyncDisposableStack;
 let a: TestNode;
@@ -70,6 +86,49 @@ describe('a room over two nodes', () => {
         ],
       },
     });
+  });
+
+  it('answers a join of rooms with long pasts with a megabyte at a time, and every event comes once', async () => {
+    const [alice, bob] = [await a.connect('alice'), await b.connect('bob')];
+    const [rooms, perRoom] = [10, 5];
+    const data = 'x'.repeat(60_000);
+    for (let n = 0; n < rooms * perRoom; n += 1) {
+      const room = `long:${n % rooms}`;
+      expect(await ask(alice, 'room:publish', { room, event: 'a:b', data })).toMatchObject({ ok: true });
+    }
+    // Those with an odd number ask for the last ones, which begin later than the log.
+    let asked: object[] = Array.from({ length: rooms }, (_, n) =>
+      n % 2 === 0 ? { room: `long:${n}`, since: { epoch: '', offset: 0 } } : { room: `long:${n}`, replay: 4 },
+    );
+    asked.push({ room: 'seen:1', presence: true });
+    const heard: string[] = [];
+    const counts: (number | undefined)[] = [];
+    let answers = 0;
+    for (; asked.length > 0; answers += 1) {
+      const answer = await ask(bob, 'room:join', { rooms: asked });
+      expect(JSON.stringify(answer).length).toBeLessThan(1_100_000);
+      const joined = joinedRooms.parse(answer).data.rooms;
+      expect(joined).toHaveLength(asked.length);
+      heard.push(...joined.flatMap(({ room, events }) => events.map(({ meta }) => `${room} ${meta.offset}`)));
+      counts.push(joined.find(({ room }) => room === 'seen:1')?.count);
+      asked = joined
+        .filter(({ more }) => more)
+        .map(({ room, epoch, offset }) => ({
+          room,
+          since: { epoch, offset },
+          presence: room === 'seen:1',
+        }));
+    }
+    const expected = Array.from({ length: rooms }, (_, n) =>
+      [1, 2, 3, 4, 5].slice(n % 2).map((offset) => `long:${n} ${offset}`),
+    );
+    expect(heard.sort()).toEqual(expected.flat().sort());
+    expect(answers).toBe(3);
+    // Who is there takes room too: it waits for an answer that has some.
+    expect(counts).toEqual([undefined, undefined, expect.any(Number)]);
+    const told = nextEvent(bob, 'a:b');
+    await ask(alice, 'room:publish', { room: 'long:7', event: 'a:b', data: 1 });
+    expect((await told)[0]).toBe(1);
   });
 
   it('tells a signal to the other members only', async () => {

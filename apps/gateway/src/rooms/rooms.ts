@@ -99,9 +99,10 @@ const START = { epoch: '', offset: 0, recovered: false };
 
 const ephemeralRooms = (namespace: GatewayNamespace): Rooms => ({
   join:
-    async (socket, room, { check }) =>
+    async (socket, room, { check, budget, isLarge }) =>
     () => {
       check();
+      if (isLarge && budget?.isSpent) return { room: toldRoom(room), ...START, events: [], more: true };
       void socket.join(room);
       return { room: toldRoom(room), ...START, events: [] };
     },

@@ -7,6 +7,8 @@ import * as parser from 'socket.io-parser';
 import { z } from 'zod';
 import { type ClientAddress, createClientAddress } from '../admission/client-address.ts';
 import { createOriginCheck } from '../admission/origin.ts';
+import { refuseHandshake } from '../admission/refusal.ts';
+import { createTurnstile } from '../admission/turnstile.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayEvents } from '../events.ts';
 import type { Limits } from '../limits/limits.ts';
@@ -51,8 +53,7 @@ export function createSocketServer(
   const random = randomIds();
   io.engine.generateId = () => `${random()}_${config.node}`;
   io.engine.on('connection_error', ({ code, message }: { code: number; message: string }) => {
-    // Who is not admitted is counted where the reason is known.
-    if (code !== FORBIDDEN) deps.events.refusedConnection({ code: `engine_${code}`, reason: message });
+    deps.events.refusedConnection({ code: `engine_${code}`, reason: message });
   });
   // Before any namespace reads it: `handshake.address` is the client's, not the proxy's.
   io.engine.on('connection', (connection: { request: IncomingMessage }) => {
@@ -94,8 +95,8 @@ const optionsOf = (engine: EngineConfig): Partial<ServerOptions> => ({
   }),
 });
 
-/** Code of engine.io for what `allowRequest` turns away. */
-const FORBIDDEN = 4;
+/** About 5 ms of work. */
+const HANDSHAKES_PER_TURN = 16;
 
 /** Decides over every handshake, websocket and polling alike, before anything is kept of it. */
 const admission = (
@@ -104,15 +105,26 @@ const admission = (
 ): NonNullable<ServerOptions['allowRequest']> => {
   const { events, limits, addressOf, countConnections } = deps;
   const isAllowedOrigin = createOriginCheck(config.origins);
+  const turnstile = createTurnstile(HANDSHAKES_PER_TURN);
   return (request, decide) => {
     const error = isAllowedOrigin(request.headers)
       ? limits.connection(() => addressOf(request), countConnections())
       : new AppError('origin_not_allowed');
-    if (error === undefined) return decide(null, true);
-    events.refusedConnection({ code: error.code, reason: error.message });
-    decide(`${error.code}: ${error.message}`, false);
+    if (error !== undefined) {
+      events.refusedConnection({ code: error.code, reason: error.message });
+      refuseHandshake(request, error);
+      return;
+    }
+    // Nobody else listens to the connection of an upgrade that waits.
+    request.socket.on('error', ignore);
+    turnstile(() => {
+      request.socket.off('error', ignore);
+      if (!request.socket.destroyed) decide(null, true);
+    });
   };
 };
+
+const ignore = () => undefined;
 
 /** The answer to a WebSocket upgrade and the session's first packet go out with one system call instead of two. */
 const writeOpeningAtOnce = (_: unknown, { headers, socket }: IncomingMessage): void => {

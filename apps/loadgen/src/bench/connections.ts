@@ -13,8 +13,13 @@ export interface ConnectionPlan {
   rounds: number;
 }
 
-/** Opened and closed before anything is counted, so that the code is compiled and the pools are filled. */
-const WARM_UP = 3_000;
+/** The first connections of a fresh process, whose code is still interpreted and whose pools are empty. */
+const FIRST = 3_000;
+/**
+ * Opened after these and those that are left idle, until the code of the way in is compiled. Some are open at any time, as
+ * in a server in use: V8 forgets what it knows of objects of which there are none.
+ */
+const WARM_UP = { turns: 6, connections: 2_500 };
 const CONCURRENCY = 32;
 /** What a server does after its last answer (timers, other connections of its own) belongs to the connection. */
 const SETTLE_MS = 300;
@@ -34,7 +39,7 @@ export const measureConnections = async (
       for (const [measurement, value] of Object.entries(cost)) log.add(measurement, variant, value);
       tools.progress(
         `round ${round} of ${plan.rounds}, ${plan.connections} connections, ${variant}: ` +
-          `${cost.cpuUs.toFixed(0)} µs to open, ${cost.heapKb.toFixed(2)} KB heap, ${cost.rssKb.toFixed(2)} KB RSS each`,
+          `${cost.cpuUs.toFixed(0)} µs to open (the first ${cost.firstCpuUs.toFixed(0)}), ${cost.heapKb.toFixed(2)} KB heap, ${cost.rssKb.toFixed(2)} KB RSS each`,
       );
     }
   }
@@ -46,6 +51,7 @@ export const measureConnections = async (
     },
     connect: {
       cpuUs: comparedFigures(log.rounds('cpuUs')),
+      firstCpuUs: comparedFigures(log.rounds('firstCpuUs')),
       perSecond: comparedFigures(log.rounds('perSecond')),
     },
   };
@@ -58,22 +64,36 @@ const measureOne = async (
 ) => {
   await using running = await startVariant(variant, setting, { driven: false });
   const { target } = running;
-  const open = (group: string, count: number) => openAll(variant, target, { group, count, setting, pool });
-  await open('warm-up', WARM_UP);
-  await pool.ask(0, 'close', { group: 'warm-up' });
+  const open = async (group: string, count: number) => {
+    const before = await readProcess(target.pid);
+    const { ms } = await openAll(variant, target, { group, count, setting, pool });
+    await delay(SETTLE_MS);
+    const after = await readProcess(target.pid);
+    return { ms, cpuUs: (after.cpuMicros - before.cpuMicros) / count };
+  };
+  const close = (group: string) => pool.ask(0, 'close', { group });
+  const first = await open('first', FIRST);
+  await close('first');
   await rest(target.pid);
   const empty = await target.memory();
   const before = await readProcess(target.pid);
-  await using _ = {
-    [Symbol.asyncDispose]: async () => void (await pool.ask(0, 'close', { group: variant })),
-  };
-  const opened = await open(variant, connections);
-  await delay(SETTLE_MS);
-  const after = await readProcess(target.pid);
+  await open('turn 0', connections);
   const full = await target.memory();
   const settled = await readProcess(target.pid);
+  for (let turn = 1; turn <= WARM_UP.turns; turn++) {
+    await open(`turn ${turn}`, WARM_UP.connections);
+    await close(`turn ${turn - 1}`);
+  }
+  await rest(target.pid);
+  await using _ = {
+    [Symbol.asyncDispose]: async () => {
+      for (const group of ['counted', `turn ${WARM_UP.turns}`]) await close(group);
+    },
+  };
+  const opened = await open('counted', connections);
   return {
-    cpuUs: (after.cpuMicros - before.cpuMicros) / connections,
+    cpuUs: opened.cpuUs,
+    firstCpuUs: first.cpuUs,
     perSecond: connections / (opened.ms / 1_000),
     heapKb: (full.heapUsed - empty.heapUsed) / 1_024 / connections,
     rssKb: (settled.rssBytes - before.rssBytes) / 1_024 / connections,

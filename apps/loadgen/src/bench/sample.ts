@@ -26,7 +26,7 @@ export const sampleResult = (): BenchResult => {
     delivery: delivery(),
     smallRooms: delivery(),
     idle: { connections: 2_000, heapKbPerConnection: compared(), rssKbPerConnection: compared() },
-    connect: { cpuUs: compared(), perSecond: compared() },
+    connect: { cpuUs: compared(), firstCpuUs: compared(), perSecond: compared() },
     publish: {
       latencyMs: latencyFigures(latency),
       underLoad: { ...latencyFigures(latency), gatewayCpuPercent: 60 },

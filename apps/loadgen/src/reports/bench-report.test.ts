@@ -11,7 +11,7 @@ describe('the report of a run', () => {
   });
 
   it('draws a chart for every comparison and both latencies', () => {
-    expect(page.match(/<svg /g)).toHaveLength(4 + 2 + 2 + 2 + 2);
+    expect(page.match(/<svg /g)).toHaveLength(4 + 2 + 3 + 2 + 2);
     expect(page).not.toMatch(/NaN|undefined|Infinity/);
   });
 

@@ -125,7 +125,10 @@ const connectionSections = ({ idle, connect }: BenchResult): Section[] => {
       title: 'A new connection',
       unit: 'µs of server CPU',
       note: 'Fanfare checks a token of its own for each connection, the others let everybody in.',
-      comparisons: [compare('CPU per connection', connect.cpuUs, ratio({ atMost: 0.8 }))],
+      comparisons: [
+        compare('CPU per connection', connect.cpuUs, ratio({ atMost: 0.8 })),
+        compare('the first 3,000 of a fresh process', connect.firstCpuUs, ratio()),
+      ],
     },
     {
       title: 'Connections opened by one server process',

@@ -159,15 +159,16 @@ export class Rooms {
   }
 
   #failed(cursor: Cursor, error: FanfareError): void {
-    if (error.retryable) this.#retryLater(cursor);
+    if (error.retryable) this.#retryLater(cursor, error.retryAfterMs);
     else cursor.refuse(error);
   }
 
-  #retryLater(cursor: Cursor): void {
+  /** Not before the gateway said that it would help. */
+  #retryLater(cursor: Cursor, atLeastMs = 0): void {
     const timer = new Timer();
     this.#retries.add(timer);
     cursor.isBusy = true;
-    timer.set(backoff(cursor.tries, this.#backoff), () => {
+    timer.set(Math.max(atLeastMs, backoff(cursor.tries, this.#backoff)), () => {
       this.#retries.delete(timer);
       cursor.isBusy = false;
       this.#flush();

@@ -158,16 +158,9 @@ export class EventLog {
   async sync(
     place: { namespace: string; room: string },
     position: Position & { id: string },
-    { read }: { read: boolean },
+    { read, most = PAGE_EVENTS }: { read: boolean; most?: number },
   ): Promise<SyncPage> {
-    const args = [
-      position.epoch,
-      position.offset,
-      position.id,
-      read ? PAGE_EVENTS : 0,
-      PAGE_BYTES,
-      newEpoch(),
-    ];
+    const args = [position.epoch, position.offset, position.id, read ? most : 0, PAGE_BYTES, newEpoch()];
     const [epoch, offset, lost, found] = syncReply.parse(await this.#run(sync, place, [], args));
     return { head: { epoch, offset }, lost: lost === 1, events: eventsOf(found, epoch) };
   }

@@ -1,4 +1,5 @@
 import { type EventLog, type LogPage, PAGE_BYTES, PAGE_EVENTS, type Position } from './event-log.ts';
+import type { JoinBudget } from './join-budget.ts';
 import type { LoggedEvent } from './wire.ts';
 
 /** What a feed does with what it finds. Both are called in the order of the log. */
@@ -15,6 +16,10 @@ export type ResetReason = 'retention' | 'lost' | 'epoch';
 export interface JoinRequest {
   since?: Position | undefined;
   replay?: number | undefined;
+  /** Shared by the rooms of a request. */
+  budget?: JoinBudget | undefined;
+  /** The answer will hold more than events: it waits for a request that has room for it. */
+  isLarge?: boolean | undefined;
 }
 
 /** What a join is answered with; `more` means that the socket is not yet a member and asks again from `offset`. */
@@ -127,7 +132,7 @@ export class RoomFeed {
    */
   async prepareJoin(request: JoinRequest): Promise<PreparedJoin> {
     await this.settled();
-    const { since } = request;
+    const { since, budget } = request;
     // A client may have heard more on a faster node.
     if (since && since.epoch === this.#epoch && since.offset > this.#offset) await this.verify();
     const start = this.position;
@@ -137,15 +142,17 @@ export class RoomFeed {
     const dispose = () => void this.#collectors.delete(collected);
     try {
       const from = this.#startOf(request, start);
-      const past = from === undefined ? [] : await this.#read(from, start);
+      const past = from === undefined || from === start.offset ? [] : await this.#pastOf(from, start, budget);
+      if (past === undefined)
+        return { admit: await this.#postpone(from ?? 0, start, request), [Symbol.dispose]: dispose };
       const isWhole = from === start.offset || (from !== undefined && past[0]?.meta.offset === from + 1);
       const admit = (): JoinAnswer => {
         if (from === undefined || resets !== this.#resets || (since && !isWhole)) {
-          return { ...this.position, recovered: false, events: [] };
+          return this.#answer([], { ...request, since: undefined }, this.#offset);
         }
         const end = past.at(-1)?.meta.offset ?? start.offset;
         const events = end === start.offset ? [...past, ...collected] : past;
-        return this.#answer(events, { recovered: since !== undefined, from });
+        return this.#answer(events, request, from);
       };
       return { admit, [Symbol.dispose]: dispose };
     } catch (error) {
@@ -168,6 +175,22 @@ export class RoomFeed {
   #startOf({ since, replay }: JoinRequest, now: Position): number | undefined {
     if (since) return isKnown(since, now) ? since.offset : undefined;
     return replay === undefined ? now.offset : Math.max(0, now.offset - replay);
+  }
+
+  #pastOf(from: number, to: Position, budget: JoinBudget | undefined): Promise<LoggedEvent[] | undefined> {
+    const read = () => this.#read(from, to);
+    return budget === undefined ? read() : budget.read(read);
+  }
+
+  /** What is answered when other rooms have used up the budget: where to go on, which the log has to know. */
+  async #postpone(from: number, { epoch }: Position, request: JoinRequest): Promise<() => JoinAnswer> {
+    const isRecovering = request.since !== undefined;
+    const position = { epoch, offset: from, id: '' };
+    const { events } = isRecovering
+      ? { events: [] }
+      : await this.#log.sync(this.#place, position, { read: true, most: 1 });
+    const offset = (events[0]?.meta.offset ?? from + 1) - 1;
+    return () => ({ epoch, offset, recovered: isRecovering, events: [], more: true });
   }
 
   /** Events from a position to the node's, or more than an answer holds. */
@@ -201,11 +224,15 @@ export class RoomFeed {
 
   #answer(
     events: readonly LoggedEvent[],
-    { recovered, from }: { recovered: boolean; from: number },
+    { since, budget, isLarge = false }: JoinRequest,
+    from: number,
   ): JoinAnswer {
-    const fitting = takeFitting(events);
-    const offset = fitting.at(-1)?.meta.offset ?? from;
-    if (fitting.length > 0 && offset < this.#offset) {
+    const recovered = since !== undefined;
+    const fitting = takeFitting(events, budget);
+    const start = (events[0]?.meta.offset ?? from + 1) - 1;
+    const offset = fitting.at(-1)?.meta.offset ?? start;
+    const isCut = fitting.length < events.length || (fitting.length > 0 && offset < this.#offset);
+    if (isCut || (isLarge && budget?.isSpent === true)) {
       return { epoch: this.#epoch, offset, recovered, events: fitting, more: true };
     }
     return { ...this.position, recovered, events: fitting };
@@ -284,13 +311,14 @@ export class RoomFeed {
 const isKnown = (since: Position, now: Position): boolean =>
   (since.epoch === now.epoch && since.offset <= now.offset) || (since.epoch === '' && since.offset === 0);
 
-/** As many of the first events as one answer may hold. */
-const takeFitting = (events: readonly LoggedEvent[]): LoggedEvent[] => {
+/** As many of the first events as one answer may hold, and as there is room for in that of several rooms. */
+const takeFitting = (events: readonly LoggedEvent[], budget: JoinBudget | undefined): LoggedEvent[] => {
   let bytes = 0;
   const fitting: LoggedEvent[] = [];
   for (const event of events) {
     bytes += event.bytes;
     if (fitting.length === PAGE_EVENTS || (bytes > PAGE_BYTES && fitting.length > 0)) break;
+    if (budget?.spend(event.bytes) === false) break;
     fitting.push(event);
   }
   return fitting;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createClient } from '@fanfare/client';
 import { type Stack, startStack } from '@fanfare/local';
 import { eventually, nextEvent } from '@fanfare/testing';
 import { io, type Socket } from 'socket.io-client';
@@ -13,6 +14,7 @@ beforeAll(async () => {
     nodes: 2,
     env: {
       FANFARE_LIMIT_IP_SOCKETS: '4',
+      FANFARE_LIMIT_SOCKET_JOINS: '1/1',
       FANFARE_LIMIT_USER_SOCKETS: '1',
       FANFARE_LIMITS_DRY_RUN: 'user_sockets',
     },
@@ -71,6 +73,20 @@ describe('one client that sends 10,000 events a second', () => {
   });
 });
 
+it('a client of ours that is told when to ask again asks then, and not sooner', async () => {
+  const [node] = stack.nodes;
+  const client = createClient({
+    url: node?.url ?? '',
+    token: () => stack.issueToken({ sub: 'ann' }),
+    backoff: { delayMs: 10 },
+  });
+  using _ = { [Symbol.dispose]: () => client.close() };
+  await client.join('project:2', () => undefined).joined();
+  await client.join('project:3', () => undefined).joined();
+  // With nothing but its own delays it would have asked half a dozen times.
+  expect(await limited('socket_joins', 'refused')).toBeOneOf([1, 2]);
+});
+
 describe('behind nginx', () => {
   /** A new session from an address of this machine, which claims to be somebody else. */
   const open = async (localAddress: string): Promise<number | undefined> => {
@@ -88,7 +104,7 @@ describe('behind nginx', () => {
       const statuses = await Promise.all(Array.from({ length: 20 }, () => open(address)));
       // Each node counts for itself.
       expect(statuses.filter((status) => status === 200)).toHaveLength(4 * stack.nodes.length);
-      expect(statuses.filter((status) => status === 403)).toHaveLength(20 - 4 * stack.nodes.length);
+      expect(statuses.filter((status) => status === 409)).toHaveLength(20 - 4 * stack.nodes.length);
     }
   });
 

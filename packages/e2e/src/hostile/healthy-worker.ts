@@ -7,6 +7,8 @@ import { type HealthyOptions, healthyOptions, type Window } from './healthy.ts';
 
 const HEARD = 'hostile:told';
 const PATIENCE_MS = 5000;
+/** Longest wait for what a window has to hold, on a machine that others use. */
+const ENOUGH_MS = 10_000;
 const GAP_MS = 25;
 
 class HealthyClients {
@@ -52,8 +54,10 @@ class HealthyClients {
     }
   }
 
-  /** What was measured since the last call; waits for what is under way. */
-  async window(): Promise<Window> {
+  /** What was measured since the last call, once there is as much as was asked for; waits for what is under way. */
+  async window(atLeast: number): Promise<Window> {
+    const enough = performance.now() + ENOUGH_MS;
+    while (this.#latencies.length < atLeast && performance.now() < enough) await delay(GAP_MS);
     this.#paused = true;
     const until = performance.now() + PATIENCE_MS;
     while (this.#pending.size > 0 && performance.now() < until) await delay(5);
@@ -102,5 +106,7 @@ class HealthyClients {
 const clients = new HealthyClients(healthyOptions.parse(workerData));
 await clients.connect();
 void clients.publish();
-parentPort?.on('message', async () => parentPort?.postMessage(await clients.window()));
+parentPort?.on('message', async (atLeast: unknown) =>
+  parentPort?.postMessage(await clients.window(Number(atLeast))),
+);
 parentPort?.postMessage('ready');

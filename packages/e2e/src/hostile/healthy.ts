@@ -46,10 +46,10 @@ export class Healthy implements AsyncDisposable {
     return new Healthy(worker);
   }
 
-  /** What they measured since the last call. */
-  async window(): Promise<Window> {
+  /** What they measured since the last call; goes on until they heard `atLeast` events, or could not within 10 s. */
+  async window(atLeast = 0): Promise<Window> {
     const answer = once(this.#worker, 'message');
-    this.#worker.postMessage('window');
+    this.#worker.postMessage(atLeast);
     return windowShape.parse((await answer)[0]);
   }
 

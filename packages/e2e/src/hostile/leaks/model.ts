@@ -4,6 +4,8 @@ export interface Claims {
   jti: string;
   /** Seconds since 1970. */
   iat: number;
+  /** Seconds since 1970; default a day from its issue. */
+  exp?: number;
   namespaces: readonly string[];
   rooms: Readonly<Record<string, string[]>>;
 }
@@ -13,6 +15,8 @@ interface Member {
   namespace: string;
   rooms: Set<string>;
 }
+
+const isOver = ({ exp = Number.POSITIVE_INFINITY }: Claims): boolean => exp * 1000 <= Date.now();
 
 /** What the configuration allows everybody, as in a token. */
 const RULES: Claims['rooms'] = { 'public:*': ['join'] };
@@ -50,12 +54,22 @@ export class Model {
       .map(([socket]) => socket);
   }
 
-  opens({ sub, jti, iat, namespaces }: Claims, namespace: string): boolean {
+  /** Sockets whose token is this one, and the namespace that each is in. */
+  holdersOf(isMeant: (claims: Claims) => boolean): { socket: number; claims: Claims; namespace: string }[] {
+    return [...this.#members].flatMap(([socket, { claims, namespace }]) =>
+      isMeant(claims) ? [{ socket, claims, namespace }] : [],
+    );
+  }
+
+  opens(claims: Claims, namespace: string): boolean {
+    const { sub, jti, iat, namespaces } = claims;
+    if (isOver(claims)) return false;
     const revokedAt = this.#revokedUsers.get(sub) ?? Number.NEGATIVE_INFINITY;
     return namespaces.includes(namespace) && !this.#revokedTokens.has(jti) && iat * 1000 > revokedAt;
   }
 
   allows(claims: Claims, place: { namespace: string; room: string }, action: string): boolean {
+    if (isOver(claims)) return false;
     const removedAt = this.#removals.get(`${place.namespace} ${place.room} ${claims.sub}`);
     if (removedAt !== undefined && claims.iat * 1000 <= removedAt) return false;
     return [...Object.entries(RULES), ...Object.entries(claims.rooms)].some(
@@ -91,6 +105,11 @@ export class Model {
     const { namespace, rooms } = member;
     for (const room of rooms) if (!this.allows(claims, { namespace, room }, 'join')) rooms.delete(room);
     return true;
+  }
+
+  /** The end of a socket's token: it stays connected for a while, in no room. */
+  expire(socket: number): void {
+    this.#members.get(socket)?.rooms.clear();
   }
 
   /** `at` in ms. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Stack, startStack } from '@fanfare/local';
 import { z } from 'zod';
 import { createRandom, type Random } from '../../chaos/random.ts';
@@ -11,30 +12,53 @@ const ROOMS = ['a:1', 'a:2', 'b:1', 'b:1:x', 'public:1'] as const;
 const PATTERNS = ['a:*', 'a:1', 'b:**', '*:1', '**', 'b:*'] as const;
 const ACTIONS = ['join', 'publish', 'signal'] as const;
 
+/** A token that ends takes seconds, as tokens end with a second: one operation in so many. */
+const EXPIRES_ONE_IN = 250;
+const PROGRESS = 1000;
+
 const order = z.object({ at: z.number() });
 
 export interface LeakReport {
   operations: number;
+  /** How often each kind of operation was made. */
+  kinds: Readonly<Record<string, number>>;
+  /** Events that sockets heard, all of them rightly when nothing is wrong. */
+  heard: number;
   /** Events that a socket heard although it may not, and answers other than the model's. */
   wrong: string[];
 }
 
+export interface LeakOptions {
+  seed: number;
+  operations: number;
+  /** Further settings of the nodes. */
+  env?: Readonly<Record<string, string>>;
+  onProgress?: (line: string) => void;
+}
+
 /** Random operations against a real cluster and the model at once; stops at the first difference. */
-export const findLeaks = async (options: { seed: number; operations: number }): Promise<LeakReport> => {
+export const findLeaks = async (options: LeakOptions): Promise<LeakReport> => {
   await using stack = await startStack({
     nodes: 2,
     env: {
       FANFARE_NAMESPACES: NAMESPACES.join(','),
       FANFARE_ROOM_RULES: 'public:*=join',
+      FANFARE_TOKEN_TOLERANCE_MS: '0',
+      ...options.env,
     },
   });
   using sockets = new ObservedSockets(stack);
   const run = new LeakRun(stack, sockets, createRandom(options.seed));
   let operations = 0;
-  for (; operations < options.operations && run.wrong.length === 0; operations += 1) await run.step();
+  for (; operations < options.operations && run.wrong.length === 0; operations += 1) {
+    if (operations % PROGRESS === 0 && operations > 0)
+      options.onProgress?.(`leaks: ${operations} operations`);
+    await run.step();
+  }
   // What is told of everything at the end comes after whatever is still under way.
   for (const namespace of NAMESPACES) for (const room of ROOMS) await run.publish({ namespace, room });
-  return { operations, wrong: run.wrong };
+  const { kinds, heard, wrong } = run;
+  return { operations, kinds, heard, wrong };
 };
 
 class LeakRun {
@@ -46,6 +70,8 @@ class LeakRun {
   readonly #tokens: Claims[] = [];
   readonly #audiences = new Map<number, { missing: Set<number>; allowed: ReadonlySet<number> }>();
   readonly wrong: string[] = [];
+  readonly kinds: Record<string, number> = {};
+  heard = 0;
   #serial = 0;
   #log = '';
 
@@ -54,6 +80,7 @@ class LeakRun {
     this.#sockets = sockets;
     this.#random = random;
     sockets.onHeard = (socket, id) => {
+      this.heard += 1;
       const audience = this.#audiences.get(id);
       if (!audience?.allowed.has(socket)) this.wrong.push(`${this.#log}: ${socket} heard ${id}, a leak`);
       else if (!audience.missing.delete(socket)) this.wrong.push(`${socket} heard ${id} twice`);
@@ -65,18 +92,30 @@ class LeakRun {
     const random = this.#random;
     const socket = random.below(SOCKETS);
     const place = { namespace: random.pick(NAMESPACES), room: random.pick(ROOMS) };
-    const kind = random.below(100);
-    this.#log = `operation ${kind} of ${socket} in ${place.namespace} ${place.room}`;
-    if (!this.#model.isConnected(socket) || kind < 8) await this.#connect(socket, place.namespace);
-    else if (kind < 45) await this.#join(socket, place.room);
-    else if (kind < 55) await this.#leave(socket, place.room);
-    else if (kind < 68) await this.#refresh(socket);
-    else if (kind < 76) await this.#tell(socket, place.room);
-    else if (kind < 84) await this.#remove(random.pick(USERS), place);
-    else if (kind < 90) await this.#add(random.pick(USERS), place);
-    else if (kind < 92) await this.#revoke({ user: random.pick(USERS) });
-    else if (kind < 94 && this.#tokens.length > 0) await this.#revoke({ jti: random.pick(this.#tokens).jti });
+    const [kind, act] = this.#choose(socket, place);
+    this.#log = `${kind} of ${socket} in ${place.namespace} ${place.room}`;
+    this.kinds[kind] = (this.kinds[kind] ?? 0) + 1;
+    await act();
     await this.publish(place);
+  }
+
+  #choose(socket: number, place: { namespace: string; room: string }): [string, () => Promise<void>] {
+    const random = this.#random;
+    const kind = random.below(100);
+    const { namespace, room } = place;
+    if (!this.#model.isConnected(socket) || kind < 8)
+      return ['connect', () => this.#connect(socket, namespace)];
+    if (random.below(EXPIRES_ONE_IN) === 0) return ['expire', () => this.#expire(socket, room)];
+    if (kind < 45) return ['join', () => this.#join(socket, room)];
+    if (kind < 55) return ['leave', () => this.#leave(socket, room)];
+    if (kind < 68) return ['refresh', () => this.#refresh(socket)];
+    if (kind < 76) return ['tell', () => this.#tell(socket, room)];
+    if (kind < 84) return ['remove', () => this.#remove(random.pick(USERS), place)];
+    if (kind < 90) return ['add', () => this.#add(random.pick(USERS), place)];
+    if (kind < 92) return ['revoke', () => this.#revoke({ user: random.pick(USERS) })];
+    if (kind < 94 && this.#tokens.length > 0)
+      return ['revoke', () => this.#revoke({ jti: random.pick(this.#tokens).jti })];
+    return ['publish', async () => undefined];
   }
 
   /** Publishes and waits for everybody who is to hear it. */
@@ -132,11 +171,14 @@ class LeakRun {
   }
 
   async #connect(socket: number, namespace: string): Promise<void> {
-    const claims = this.#token(this.#userOf(socket));
+    await this.#connectWith(socket, { claims: this.#token(this.#userOf(socket)), namespace });
+  }
+
+  async #connectWith(socket: number, member: { claims: Claims; namespace: string }): Promise<void> {
     this.#model.disconnect(socket);
-    const expected = this.#model.opens(claims, namespace);
-    this.#compare('let in', await this.#sockets.connect(socket, { claims, namespace }), expected);
-    if (expected) this.#model.connect(socket, { claims, namespace });
+    const expected = this.#model.opens(member.claims, member.namespace);
+    this.#compare('let in', await this.#sockets.connect(socket, member), expected);
+    if (expected) this.#model.connect(socket, member);
   }
 
   async #join(socket: number, room: string): Promise<void> {
@@ -151,12 +193,32 @@ class LeakRun {
     this.#model.leave(socket, room);
   }
 
-  async #refresh(socket: number): Promise<void> {
-    const claims = this.#token(this.#userOf(socket));
+  async #refresh(socket: number, claims = this.#token(this.#userOf(socket))): Promise<void> {
     const token = await this.#stack.issueToken(claims);
     const expected = this.#model.refresh(socket, claims);
     this.#compare('refresh', await this.#sockets.ask(socket, 'token:refresh', { token }), expected);
     await this.#agree();
+  }
+
+  /** A member whose token ends hears nothing from then on, and comes in again with another one only. */
+  async #expire(socket: number, room: string): Promise<void> {
+    const namespace = this.#model.memberOf(socket)?.namespace ?? '/';
+    const brief = this.#newToken(this.#userOf(socket));
+    const exp = brief.iat + 1;
+    const claims = Object.assign(brief, { exp, namespaces: [...NAMESPACES], rooms: { '**': [...ACTIONS] } });
+    await this.#refresh(socket, claims);
+    await this.#join(socket, room);
+    await this.publish({ namespace, room });
+    await delay(Math.max(0, exp * 1000 - Date.now()));
+    this.#model.expire(socket);
+    await this.#agree();
+    await this.publish({ namespace, room });
+    await this.#join(socket, room);
+    await this.#tell(socket, room);
+    await this.#refresh(socket, claims);
+    if (this.#random.below(2) === 0) await this.#refresh(socket, this.#newToken(this.#userOf(socket)));
+    if (this.#model.memberOf(socket)?.claims === claims)
+      await this.#connectWith(socket, { claims, namespace });
   }
 
   /** A socket publishes or signals itself. */
@@ -175,8 +237,11 @@ class LeakRun {
 
   async #remove(user: string, place: { namespace: string; room: string }): Promise<void> {
     const { at } = order.parse(await this.#call('DELETE', memberPath(user, place)));
+    const meant = this.#model.holdersOf(({ sub }) => sub === user);
     this.#model.remove(user, place, at);
     await this.#obeyed();
+    const there = meant.find(({ namespace }) => namespace === place.namespace);
+    if (there !== undefined) await this.#join(there.socket, place.room);
   }
 
   async #add(user: string, place: { namespace: string; room: string }): Promise<void> {
@@ -187,9 +252,14 @@ class LeakRun {
 
   async #revoke(whom: { user: string } | { jti: string }): Promise<void> {
     const { at } = order.parse(await this.#call('POST', '/v1/revocations', whom));
+    const [meant] = this.#model.holdersOf(({ sub, jti }) =>
+      'user' in whom ? sub === whom.user : jti === whom.jti,
+    );
     if ('user' in whom) this.#model.revokeUser(whom.user, at);
     else this.#model.revokeToken(whom.jti);
     await this.#obeyed();
+    // With the very token that was revoked.
+    if (meant !== undefined) await this.#connectWith(meant.socket, meant);
   }
 
   /** Every node has heard of the orders so far when it has carried out one more. */

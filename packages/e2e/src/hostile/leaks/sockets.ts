@@ -1,10 +1,12 @@
 import type { Stack } from '@fanfare/local';
-import { eventually, nextEvent } from '@fanfare/testing';
+import { nextEvent } from '@fanfare/testing';
 import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
 import type { Claims } from './model.ts';
 
 export const TOLD = 'leak:told';
+
+const PATIENCE_MS = 2000;
 
 const ack = z.looseObject({ ok: z.boolean() });
 
@@ -13,6 +15,8 @@ export class ObservedSockets implements Disposable {
   readonly #stack: Stack;
   readonly #sockets = new Map<number, Socket>();
   readonly #rooms = new Map<number, Set<string>>();
+  /** Looks whether what is waited for is so. */
+  #look: () => void = () => undefined;
   /** Called at each event that some socket hears. */
   onHeard: (socket: number, id: number) => void = () => undefined;
 
@@ -43,6 +47,8 @@ export class ObservedSockets implements Disposable {
     client.on('room:joined', ({ room }: { room: string }) => void rooms.add(room));
     client.on('room:left', ({ room }: { room: string }) => void rooms.delete(room));
     client.on('disconnect', () => rooms.clear());
+    for (const event of [TOLD, 'room:joined', 'room:left', 'disconnect'])
+      client.on(event, () => this.#look());
     const connected = nextEvent(client, 'connect').then(() => true);
     const refused = new Promise<false>((resolve) => client.once('connect_error', () => resolve(false)));
     const isIn = await Promise.race([connected, refused]);
@@ -79,15 +85,23 @@ export class ObservedSockets implements Disposable {
     if (await this.ask(socket, 'room:leave', { room })) this.#rooms.get(socket)?.delete(room);
   }
 
-  /** Resolves once the gateways have said so of every socket. */
-  async until(check: (sockets: this) => string | undefined): Promise<void> {
-    await eventually(
-      () => {
-        const problem = check(this);
-        if (problem !== undefined) throw new Error(problem);
-      },
-      { timeoutMs: 2000 },
-    );
+  /** Resolves once the gateways have said so of every socket, which they have 2 s for; one at a time. */
+  until(check: (sockets: this) => string | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let problem: string | undefined;
+      const timer = setTimeout(() => {
+        this.#look = () => undefined;
+        reject(new Error(`Not so within ${PATIENCE_MS} ms: ${problem}`));
+      }, PATIENCE_MS);
+      this.#look = () => {
+        problem = check(this);
+        if (problem !== undefined) return;
+        this.#look = () => undefined;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#look();
+    });
   }
 
   [Symbol.dispose](): void {
