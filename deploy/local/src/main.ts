@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import type { Exit } from '@fanfare/testing';
 import { announcement, jsonAnnouncement } from './announcement.ts';
-import { isLevel, jsonLine, type Level, type LogLine, readableLine } from './log-lines.ts';
 import { type LauncherOptions, parseOptions, USAGE, UsageError } from './options.ts';
-import { PortError } from './public-port.ts';
+import { isLevel, jsonLine, type Level, type LogLine, readableLine } from './process/log-lines.ts';
+import { PortError } from './process/public-port.ts';
 import { startSingle } from './single/single.ts';
-import { startStack } from './stack.ts';
+import { startStack } from './stack/stack.ts';
 
 const tell = (text: string) => process.stderr.write(`${text}\n`);
 

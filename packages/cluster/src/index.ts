@@ -1,8 +1,8 @@
-export type { BusObserver } from './adapter/bus-observer.ts';
 export { ephemeralFlags } from './adapter/ephemeral.ts';
 export { createLocalAdapter } from './adapter/local-adapter.ts';
 export { type AdapterFactory, createRoomAdapter, RoomAdapter } from './adapter/room-adapter.ts';
-export { Bus } from './bus.ts';
+export { Bus } from './bus/bus.ts';
+export type { BusObserver } from './bus/observer.ts';
 export { FollowedOrders } from './control/follow.ts';
 export { type GivenOrder, givenAt, givenOrder, type Order } from './control/order.ts';
 export { Orders } from './control/orders.ts';
@@ -14,10 +14,10 @@ export {
   type Retention,
   type RetentionRule,
 } from './event-log/event-log.ts';
-export type { JoinAnswer, JoinRequest, PreparedJoin } from './event-log/feed.ts';
-export { JoinBudget } from './event-log/join-budget.ts';
 export { DEFAULT_RETENTION, retentionRules } from './event-log/retention.ts';
 export type { LoggedEvent } from './event-log/wire.ts';
+export type { JoinAnswer, JoinRequest, PreparedJoin } from './feed/feed.ts';
+export { JoinBudget } from './feed/join-budget.ts';
 export { inboxRoom, toldRoom } from './inbox.ts';
 export { presenceRoom, roomToldIn } from './keys.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
@@ -41,10 +41,10 @@ export {
   publishAsWorker,
   publishOverRedis,
   REPORT_REQUEST,
-} from './publisher.ts';
-export { connectRedis, countListeners, type RedisLink } from './redis.ts';
-export { redisWarnings, tellRedisWarnings } from './redis-settings.ts';
-export { type RedisTarget, redisCaFile, redisUrl } from './redis-url.ts';
+} from './publisher/publisher.ts';
+export { connectRedis, countListeners, type RedisLink } from './redis/link.ts';
+export { redisWarnings, tellRedisWarnings } from './redis/settings.ts';
+export { type RedisTarget, redisCaFile, redisUrl } from './redis/url.ts';
 export {
   startWorkers,
   type WorkerDeath,

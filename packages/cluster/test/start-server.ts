@@ -4,13 +4,13 @@ import { eventually, nextEvent } from '@fanfare/testing';
 import { type DefaultEventsMap, Server, type Socket as ServerSocket } from 'socket.io';
 import { io as connectClient, type Socket } from 'socket.io-client';
 import { z } from 'zod';
-import type { BusObserver } from '../src/adapter/bus-observer.ts';
 import { createRoomAdapter, RoomAdapter } from '../src/adapter/room-adapter.ts';
-import { Bus } from '../src/bus.ts';
+import { Bus } from '../src/bus/bus.ts';
+import type { BusObserver } from '../src/bus/observer.ts';
 import { EventLog, type RetentionRule } from '../src/event-log/event-log.ts';
 import { listNodes } from '../src/nodes/registry.ts';
-import { connectRedis, countListeners, type RedisLink } from '../src/redis.ts';
-import { redisUrl } from '../src/redis-url.ts';
+import { connectRedis, countListeners, type RedisLink } from '../src/redis/link.ts';
+import { redisUrl } from '../src/redis/url.ts';
 
 export interface TestServer extends AsyncDisposable {
   readonly io: Server;

@@ -1,5 +1,5 @@
 export { AppError, ERRORS, type ErrorCode, type WireError } from './errors.ts';
-export { type AckResult, defineEvent, type EventDefinition } from './event.ts';
+export { type AckResult, defineEvent, type EventDefinition } from './events/event.ts';
 export {
   type DirectMeta,
   type EventMeta,
@@ -10,7 +10,15 @@ export {
   roomSignal,
   tokenRefresh,
   userSend,
-} from './events.ts';
+} from './events/events.ts';
+export {
+  type PresenceChanged,
+  type PresenceMember,
+  type PresencePage,
+  type PresenceState,
+  presenceList,
+  presencePage,
+} from './events/presence.ts';
 export {
   type BatchRequest,
   type BatchResponse,
@@ -43,7 +51,7 @@ export {
   revocationRequest,
   roomsResponse,
   userPublishRequest,
-} from './http.ts';
+} from './http/http.ts';
 export { LIMITS } from './limits.ts';
 export {
   eventName,
@@ -73,11 +81,3 @@ export {
   tokenClaims,
   unionOf,
 } from './permissions.ts';
-export {
-  type PresenceChanged,
-  type PresenceMember,
-  type PresencePage,
-  type PresenceState,
-  presenceList,
-  presencePage,
-} from './presence.ts';

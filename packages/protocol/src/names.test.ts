@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { roomJoin, roomLeave, roomPublish, roomSignal } from './events.ts';
+import { roomJoin, roomLeave, roomPublish, roomSignal } from './events/events.ts';
 import { LIMITS } from './limits.ts';
 import {
   eventName,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { NginxServer } from './nginx-server.ts';
-import { freePort, isPortFree } from './ports.ts';
+import { freePort, isPortFree } from './process/ports.ts';
 
 const configuration = (port: number) => `
   pid nginx.pid;

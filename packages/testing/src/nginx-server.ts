@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { findBinary, NGINX } from './binaries.ts';
 import { eventually } from './eventually.ts';
-import { ManagedProcess, type ServerProcessOptions } from './managed-process.ts';
+import { findBinary, NGINX } from './process/binaries.ts';
+import { ManagedProcess, type ServerProcessOptions } from './process/managed-process.ts';
 
 export interface NginxOptions extends ServerProcessOptions {
   /** nginx's prefix: holds `nginx.conf` and all that it includes. The configuration has to set `pid`. */

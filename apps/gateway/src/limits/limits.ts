@@ -2,6 +2,7 @@ import { roomToldIn } from '@fanfare/cluster';
 import { AppError, userRoom } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import { tellClosing } from '../session/closing.ts';
+import { refusal } from '../socket/refusal.ts';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 import { addressKey } from './address-key.ts';
 import { type Bucket, Meter, Meters, type Rate, take } from './bucket.ts';
@@ -213,8 +214,6 @@ export function limitUsers(
 ): void {
   namespace.use((socket, next) => {
     const error = limits.socket(socket);
-    if (error === undefined) return next();
-    events.failed(error, { socket: socket.id, namespace: namespace.name });
-    return next(Object.assign(new Error(error.message), { data: error.toWire() }));
+    return error === undefined ? next() : next(refusal(socket, error, events));
   });
 }

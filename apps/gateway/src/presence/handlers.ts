@@ -1,6 +1,6 @@
 import { AppError, presenceList } from '@fanfare/protocol';
+import type { Edge } from '../edge/on.ts';
 import type { Authorize } from '../session/authority.ts';
-import type { Edge } from '../socket/on.ts';
 import type { Presence } from './presence.ts';
 
 /** `presence:list`. */

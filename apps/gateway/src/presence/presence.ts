@@ -1,7 +1,7 @@
 import { type Holding, type Member, type PresenceStore, presenceRoom, roomToldIn } from '@fanfare/cluster';
 import { isInbox, isRoomName, LIMITS, type PresencePage } from '@fanfare/protocol';
 import { isAnonymous } from '../identity/anonymous.ts';
-import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
+import type { GatewayNamespace, GatewayServer, GatewaySocket } from '../socket/server.ts';
 import { Holds } from './holds.ts';
 import { type KnownPresence, RoomView } from './room-view.ts';
 
@@ -43,7 +43,7 @@ const memberOf = ({ data }: GatewaySocket): Member | undefined => {
  * Presence of a namespace. It follows the rooms of the adapter, so every way in and out counts: joins, kicks, expiry,
  * disconnects, and what a team's own code does.
  */
-export function openPresence(
+function openPresence(
   namespace: GatewayNamespace,
   store: PresenceStore,
   options: PresenceSettings & { told: () => void },
@@ -148,4 +148,30 @@ export function openPresence(
       views.clear();
     },
   };
+}
+
+/** The presence of all namespaces of a process. */
+export interface Presences extends Disposable {
+  /** Undefined where the cluster keeps none. */
+  of(namespace: string): Presence | undefined;
+}
+
+export function openPresences(
+  io: GatewayServer,
+  store: PresenceStore,
+  options: {
+    namespaces: readonly string[];
+    presence: PresenceSettings | undefined;
+    events: { told: () => void; roomsFrom: (count: () => number) => void };
+  },
+): Presences {
+  const { presence: settings, events } = options;
+  const stack = new DisposableStack();
+  const presences = new Map<string, Presence>();
+  for (const name of options.namespaces) {
+    if (settings === undefined) continue;
+    presences.set(name, stack.use(openPresence(io.of(name), store, { ...settings, told: events.told })));
+  }
+  events.roomsFrom(() => [...presences.values()].reduce((sum, { rooms }) => sum + rooms, 0));
+  return { of: (name) => presences.get(name), [Symbol.dispose]: () => stack.dispose() };
 }

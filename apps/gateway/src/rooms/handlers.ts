@@ -8,12 +8,12 @@ import {
   roomPublish,
   type WireError,
 } from '@fanfare/protocol';
+import type { Edge } from '../edge/on.ts';
+import { publisherOf } from '../edge/sender.ts';
 import { ownRoom } from '../identity/permission.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Authorize } from '../session/authority.ts';
 import { expiredRefusal } from '../socket/handshake.ts';
-import type { Edge } from '../socket/on.ts';
-import { publisherOf } from '../socket/sender.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 import type { JoinedRoom, Rooms } from './rooms.ts';
 

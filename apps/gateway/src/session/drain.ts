@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type GatewayConfig, RESERVED_MS } from '../config.ts';
 import type { GatewayNamespace, GatewayServer, GatewaySocket } from '../socket/server.ts';
 import { tellClosing } from './closing.ts';
 
@@ -14,8 +15,48 @@ const SETTLE_MS = 1000;
 /** Wait for connections that still have something to send, in ms. */
 const FLUSH_MS = 2000;
 
+/** Longest wait for peers to confirm that their connection is closed, and for requests under way, in ms. */
+const CLOSE_MS = 2000;
+
+/** How the end of the sessions went. */
+interface Drained {
+  /** Connections that no time was left for, and that were closed at once. */
+  hurried: number;
+  /** The most that were closed within a second. */
+  mostPerSecond: number;
+}
+
+/** Ends the sessions of this process: after the time that a load balancer needs, and at the configured rate. */
+export async function drainSessions(
+  io: GatewayServer,
+  config: Pick<GatewayConfig, 'drain' | 'workers' | 'shutdownMs' | 'namespaces'>,
+  settled: (socket: GatewaySocket) => Promise<void>,
+): Promise<Drained> {
+  const { preStopMs, perSecond } = config.drain;
+  await delay(preStopMs);
+  refuseNewSessions(io);
+  return closeGradually(
+    config.namespaces.map((name) => io.of(name)),
+    {
+      perSecond: perSecond / config.workers,
+      budgetMs: config.shutdownMs - preStopMs - RESERVED_MS,
+      settled,
+    },
+  );
+}
+
+/** A peer that is gone confirms no close, and a slow one may never finish its request: neither may hold the process. */
+export const closeOnce = (io: GatewayServer, shutdownMs: number): (() => Promise<void>) => {
+  const longestMs = Math.min(CLOSE_MS, shutdownMs / 2);
+  let closed: Promise<void> | undefined;
+  return () => {
+    closed ??= Promise.race([io.close(), delay(longestMs, undefined, { ref: false })]);
+    return closed;
+  };
+};
+
 /** Turns new sessions away while the running ones go on: a proxy in front tries another node at once. */
-export function refuseNewSessions(io: GatewayServer): void {
+function refuseNewSessions(io: GatewayServer): void {
   io.engine.use((req: IncomingMessage, _res: unknown, next: () => void) => {
     const isRunning = new URL(req.url ?? '/', 'http://node').searchParams.has('sid');
     if (isRunning) next();
@@ -26,13 +67,12 @@ export function refuseNewSessions(io: GatewayServer): void {
 /**
  * Closes all connections in random order at `perSecond`, each after `session:closing` and after what it has to send.
  * Clients see a lost transport and come back by themselves, so the rest of the cluster never gets more than that. What is
- * left when `budgetMs` is over is closed at once; resolves with how many that were, and with the most that were closed
- * within a second.
+ * left when `budgetMs` is over is closed at once.
  */
-export async function closeGradually(
+async function closeGradually(
   namespaces: readonly GatewayNamespace[],
   options: { perSecond: number; budgetMs: number; settled: (socket: GatewaySocket) => Promise<void> },
-): Promise<{ hurried: number; mostPerSecond: number }> {
+): Promise<Drained> {
   const sockets = socketsByConnection(namespaces);
   const connections = shuffle([...sockets.keys()]);
   const close = async (connection: Connection): Promise<void> => {

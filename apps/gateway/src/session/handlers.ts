@@ -1,8 +1,8 @@
 import { roomToldIn, type Standing } from '@fanfare/cluster';
 import { AppError, isRoomName, type TokenClaims, tokenRefresh } from '@fanfare/protocol';
+import type { Edge } from '../edge/on.ts';
 import { allows } from '../identity/permission.ts';
 import type { VerifyToken } from '../identity/verifier.ts';
-import type { Edge } from '../socket/on.ts';
 import type { Sessions } from './sessions.ts';
 
 /** `token:refresh`: the session goes on with a new token, and keeps those of its rooms that the new one allows. */

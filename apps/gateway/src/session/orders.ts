@@ -1,10 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GivenOrder, Order, Standing } from '@fanfare/cluster';
+import {
+  type FollowedOrders,
+  type GivenOrder,
+  givenOrder,
+  ORDER_REQUEST,
+  type Order,
+  type Standing,
+} from '@fanfare/cluster';
 import { AppError, userRoom } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import type { Rooms } from '../rooms/rooms.ts';
 import { expiredRefusal } from '../socket/handshake.ts';
-import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
+import type { GatewayNamespace, GatewayServer, GatewaySocket } from '../socket/server.ts';
 import { type Closing, endSession, leaveRoom } from './closing.ts';
 
 /** Shortest time between two looks at all sockets, in ms: revocations of tokens may come in great numbers. */
@@ -104,6 +111,26 @@ export function createOrderTaker(deps: {
     [Symbol.dispose]: () => clearTimeout(looking),
   };
 }
+
+/** Has orders carried out that come over Redis, or from the api among the workers of a machine that has none. */
+export const takeOrders = (deps: {
+  io: GatewayServer;
+  followed: FollowedOrders | undefined;
+  standing: Standing;
+  taker: OrderTaker;
+}): void => {
+  const { io, followed, standing, taker } = deps;
+  followed?.follow(taker.carryOut);
+  if (followed !== undefined) return;
+  io.on(ORDER_REQUEST, (message: unknown, answer: () => void) => {
+    const given = givenOrder.safeParse(message).data;
+    if (given === undefined) return;
+    standing.sweep();
+    standing.apply(given);
+    taker.carryOut([given]);
+    answer();
+  });
+};
 
 const placeOf = (socket: GatewaySocket, { room }: { room: string }) => ({ namespace: socket.nsp.name, room });
 

@@ -1,8 +1,8 @@
 import { roomSignal } from '@fanfare/protocol';
 import { tellOthers } from '../delivery/tell-others.ts';
+import type { Edge } from '../edge/on.ts';
+import { metaOf } from '../edge/sender.ts';
 import type { Authorize } from '../session/authority.ts';
-import type { Edge } from '../socket/on.ts';
-import { metaOf } from '../socket/sender.ts';
 
 /** `room:signal`: to the other members of the room, never logged. */
 export function registerSignals({ edge, authorize }: { edge: Edge; authorize: Authorize }): void {

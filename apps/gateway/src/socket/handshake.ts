@@ -1,6 +1,7 @@
 import { AppError, type TokenClaims, tokenRefresh } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
 import type { VerifyToken } from '../identity/verifier.ts';
+import { refusal } from './refusal.ts';
 import type { GatewayNamespace, GatewaySocket } from './server.ts';
 
 const NO_INFO = Object.freeze({});
@@ -26,14 +27,6 @@ export function authenticate(namespace: GatewayNamespace, admit: VerifyToken, ev
         identify(socket, claims);
         next();
       })
-      .catch((thrown: unknown) => {
-        const error = AppError.from(thrown);
-        events.failed(error, {
-          socket: socket.id,
-          namespace: namespace.name,
-          ...(error.cause instanceof Error && { reason: error.cause.message }),
-        });
-        next(Object.assign(new Error(error.message), { data: error.toWire() }));
-      });
+      .catch((thrown: unknown) => next(refusal(socket, thrown, events)));
   });
 }

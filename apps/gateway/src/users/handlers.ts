@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, type DirectMeta, mayReachUser, userRoom, userSend } from '@fanfare/protocol';
 import { tellOthers } from '../delivery/tell-others.ts';
-import type { Edge } from '../socket/on.ts';
+import type { Edge } from '../edge/on.ts';
 import type { TellUser } from './tell-user.ts';
 
 /** `user:send`: to the sockets of one user and the sender's other ones, never logged. */

@@ -1,10 +1,10 @@
 import { type Exit, freePort } from '@fanfare/testing';
 import { z } from 'zod';
-import { startProgram } from '../app-process.ts';
 import { createCredentials, type TokenRequest } from '../credentials.ts';
-import type { LogLine } from '../log-lines.ts';
-import { createProcessGroup } from '../process-group.ts';
-import { assertCanListen, urlOf } from '../public-port.ts';
+import { startProgram } from '../process/app-process.ts';
+import type { LogLine } from '../process/log-lines.ts';
+import { createProcessGroup } from '../process/process-group.ts';
+import { assertCanListen, urlOf } from '../process/public-port.ts';
 import { apiEnv, type Env, gatewayEnv, namespacesOf } from '../settings.ts';
 import { SINGLE_VARIABLE, type SingleConfig } from './config.ts';
 

@@ -2,10 +2,10 @@ import { encode } from 'notepack.io';
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
 import { z } from 'zod';
-import type { Bus } from '../bus.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { BusObserver } from '../bus/observer.ts';
 import { keys } from '../keys.ts';
 import { type BusRequest, type BusTarget, REQUEST, readRequest, readResponse } from './bus-messages.ts';
-import type { BusObserver } from './bus-observer.ts';
 import { type Answers, Queries } from './queries.ts';
 
 /** What the adapter does with the sockets of its own node. */

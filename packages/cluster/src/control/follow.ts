@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Bus } from '../bus.ts';
+import type { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
 import { ACTION_LIFE_MS, type GivenOrder, givenAt, givenOrder, isLasting } from './order.ts';
 import type { Orders } from './orders.ts';

@@ -1,8 +1,8 @@
 import { AppError } from '@fanfare/protocol';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
-import type { RedisLink } from '../redis.ts';
-import { loadScript } from '../redis-script.ts';
+import type { RedisLink } from '../redis/link.ts';
+import { loadScript } from '../redis/script.ts';
 import { type GivenOrder, givenOrder, lifeOf, type Order, subjectOf } from './order.ts';
 
 const give = loadScript(new URL('give.lua', import.meta.url));

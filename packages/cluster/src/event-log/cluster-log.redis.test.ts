@@ -1,7 +1,7 @@
 import { eventually, RedisCluster } from '@fanfare/testing';
 import { expect, it } from 'vitest';
-import { connectRedis } from '../redis.ts';
-import { redisUrl } from '../redis-url.ts';
+import { connectRedis } from '../redis/link.ts';
+import { redisUrl } from '../redis/url.ts';
 import { EventLog } from './event-log.ts';
 
 it('appends to and lists the rooms of every master of a Redis Cluster', async () => {

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { AppError, matchesPattern } from '@fanfare/protocol';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
-import type { RedisLink } from '../redis.ts';
-import { loadScript, type RedisCommands } from '../redis-script.ts';
+import type { RedisLink } from '../redis/link.ts';
+import { loadScript, type RedisCommands } from '../redis/script.ts';
 import {
   type Append,
   type AppendCall,

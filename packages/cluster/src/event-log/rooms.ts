@@ -2,7 +2,7 @@ import { AppError, isInbox, isRoomName } from '@fanfare/protocol';
 import { Cluster } from 'ioredis';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
-import type { RedisCommands } from '../redis-script.ts';
+import type { RedisCommands } from '../redis/script.ts';
 import type { Position } from './event-log.ts';
 
 export interface RoomPosition extends Position {

@@ -1,9 +1,9 @@
 import type { NodeReport } from '@fanfare/protocol';
 import { eventually, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Bus } from '../bus.ts';
-import { connectRedis, type RedisLink } from '../redis.ts';
-import { redisUrl } from '../redis-url.ts';
+import { Bus } from '../bus/bus.ts';
+import { connectRedis, type RedisLink } from '../redis/link.ts';
+import { redisUrl } from '../redis/url.ts';
 import { probeBus } from './probe.ts';
 import { holdLease, listNodes } from './registry.ts';
 

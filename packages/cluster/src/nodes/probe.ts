@@ -1,6 +1,6 @@
-import type { Bus } from '../bus.ts';
+import type { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
-import type { RedisLink } from '../redis.ts';
+import type { RedisLink } from '../redis/link.ts';
 
 const PROBE_MS = 1000;
 /** Time between probes until one comes back: commands and subscriptions return on connections of their own. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type NodeReport, nodeReport } from '@fanfare/protocol';
 import { z } from 'zod';
 import { keys } from '../keys.ts';
-import { loadScript, type RedisCommands } from '../redis-script.ts';
+import { loadScript, type RedisCommands } from '../redis/script.ts';
 import { estimateCount } from './user-sketch.ts';
 
 /** How long a process counts as alive after its last heartbeat, and how often it renews, in ms. */

@@ -1,5 +1,5 @@
 import { keys } from '../keys.ts';
-import { loadScript, type RedisCommands } from '../redis-script.ts';
+import { loadScript, type RedisCommands } from '../redis/script.ts';
 
 /** How long a lease runs after it was last renewed, in ms. */
 export const LEASE_MS = 6000;

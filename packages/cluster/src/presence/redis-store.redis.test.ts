@@ -1,9 +1,9 @@
 import { eventually, RedisCluster, RedisServer } from '@fanfare/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { presenceContract } from '../../test/presence-contract.ts';
-import { Bus } from '../bus.ts';
-import { connectRedis } from '../redis.ts';
-import { redisUrl } from '../redis-url.ts';
+import { Bus } from '../bus/bus.ts';
+import { connectRedis } from '../redis/link.ts';
+import { redisUrl } from '../redis/url.ts';
 import { RedisPresence } from './redis-store.ts';
 import type { Holding, Member, Place, PresenceChange } from './store.ts';
 

@@ -1,9 +1,9 @@
 import { AppError } from '@fanfare/protocol';
 import { z } from 'zod';
-import type { Bus } from '../bus.ts';
+import type { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
-import type { RedisLink } from '../redis.ts';
-import { loadScript, type RedisCommands } from '../redis-script.ts';
+import type { RedisLink } from '../redis/link.ts';
+import { loadScript, type RedisCommands } from '../redis/script.ts';
 import { addToIndex, BEAT_MS, beat, LEASE_MS, takeApart } from './leases.ts';
 import {
   type Holding,

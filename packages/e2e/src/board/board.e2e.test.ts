@@ -1,6 +1,6 @@
 import { eventually } from '@fanfare/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { range } from '../client/session.ts';
+import { range } from '../sdk/session.ts';
 import { type BoardWorld, type Person, startBoardWorld } from './people.ts';
 
 let world: BoardWorld;

@@ -1,7 +1,7 @@
 import { type GatewayNode, type Stack, startStack } from '@fanfare/local';
 import { eventually } from '@fanfare/testing';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { type RealBrowser, startBrowser, type WatchedPage } from '../browser.ts';
+import { type RealBrowser, startBrowser, type WatchedPage } from '../pages/browser.ts';
 
 /** A cluster of two nodes with the board, whose page has React check itself, and a browser. */
 export interface BoardWorld extends AsyncDisposable {

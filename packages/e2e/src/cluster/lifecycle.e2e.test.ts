@@ -5,10 +5,10 @@ import { eventually, freePort, isPortFree } from '@fanfare/testing';
 import { describe, expect, test } from 'vitest';
 import { openFrozenClient } from '../clients/frozen-client.ts';
 import { openClient } from '../clients/stock-client.ts';
-import { descendantsOf, isAlive } from '../processes.ts';
 import { READY, REDIS_AWAY, readinessOf, runApp } from './app-process.ts';
 import { readCluster } from './http-api.ts';
 import { scrape } from './metrics.ts';
+import { descendantsOf, isAlive } from './processes.ts';
 
 /** Settings of an api whose Redis is away. */
 const apiEnv = async () => ({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` });

@@ -3,10 +3,10 @@ import { type PresenceChanged, presencePage } from '@fanfare/protocol';
 import { eventually } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Client, openClient } from '../clients/stock-client.ts';
-import { descendantsOf, isAlive } from '../processes.ts';
 import { READY, readinessOf } from './app-process.ts';
 import { publish, readCluster } from './http-api.ts';
 import { scrape, total } from './metrics.ts';
+import { descendantsOf, isAlive } from './processes.ts';
 import { createWorkerLog, type WorkerLog } from './worker-log.ts';
 
 const ROOM = 'test:workers';

@@ -11,7 +11,7 @@ import { clusterResponse, tokenClaims } from '@fanfare/protocol';
 import { eventually, ManagedProcess, nextEvent } from '@fanfare/testing';
 import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
-import { startBrowser } from '../browser.ts';
+import { startBrowser } from '../pages/browser.ts';
 import { ROOT } from './documents.ts';
 import { fencesOf } from './markdown.ts';
 

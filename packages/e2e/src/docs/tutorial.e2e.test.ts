@@ -6,7 +6,7 @@ import { startStack } from '@fanfare/local';
 import { eventually, freePort, ManagedProcess } from '@fanfare/testing';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { startBrowser } from '../browser.ts';
+import { startBrowser } from '../pages/browser.ts';
 import { ROOT } from './documents.ts';
 import { fencesOf } from './markdown.ts';
 

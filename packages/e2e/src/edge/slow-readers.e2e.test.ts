@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { openStalledClient } from '../clients/stalled-client.ts';
 import { openClient, type Client as StockClient } from '../clients/stock-client.ts';
 import { scrape, total } from '../cluster/metrics.ts';
-import { rssOf } from '../processes.ts';
+import { rssOf } from '../cluster/processes.ts';
 
 const BUDGET_BYTES = 1_048_576;
 /** A message of the flood with what the cluster puts around it, at the most. */

@@ -1,0 +1,155 @@
+import { eventually, RedisServer } from '@fanfare/testing';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { EventLog, type SyncPage } from '../event-log/event-log.ts';
+import { type FeedSink, RoomFeed } from './feed.ts';
+
+let stack: AsyncDisposableStack;
+let log: EventLog;
+
+beforeAll(async () => {
+  stack = new AsyncDisposableStack();
+  const server = stack.use(await RedisServer.start());
+  const pub = stack.adopt(new Redis(server.url), (client) => client.disconnect());
+  log = new EventLog({ pub, isSharded: false }, [{ pattern: '**', count: 3, bytes: 1e6, ageMs: 60_000 }]);
+});
+afterAll(() => stack.disposeAsync());
+
+let rooms = 0;
+
+/** The feed of a new room over the real log, whose reads can be held back once Redis has answered. */
+const openFeed = () => {
+  rooms += 1;
+  const place = { namespace: '/', room: `race:${rooms}` };
+  const heard: unknown[] = [];
+  const held: (() => void)[] = [];
+  let delivered = () => {};
+  let holds = false;
+  const sync = async (...query: Parameters<EventLog['sync']>): Promise<SyncPage> => {
+    const page = await log.sync(...query);
+    if (holds) await new Promise<void>((resolve) => held.push(resolve));
+    return page;
+  };
+  const sink: FeedSink = {
+    deliver: ({ data }) => {
+      heard.push(data);
+      delivered();
+    },
+    reset: (_position, reason) => heard.push(reason),
+  };
+  const feed = new RoomFeed({ log: { sync }, place, sink });
+  let published = 0;
+  return {
+    feed,
+    heard,
+    holdReads: () => {
+      holds = true;
+    },
+    /** Resolves once an answer is held back. */
+    heldBack: () => eventually(() => expect(held.length).toBe(1)),
+    releaseReads: () => {
+      holds = false;
+      for (const release of held.splice(0)) release();
+    },
+    onDeliver: (listener: () => void) => {
+      delivered = listener;
+    },
+    /** Appends an event, and returns it as the bus would bring it. */
+    publish: async () => {
+      published += 1;
+      const event = { ...place, event: 'task:created', data: published, id: `id-${published}` };
+      const { epoch, offset } = await log.append(event, { publisher: 'test', remember: false });
+      const meta = { room: place.room, epoch, offset, id: event.id, at: Date.now() };
+      return { event: event.event, data: published, meta, bytes: 100 };
+    },
+  };
+};
+
+it('a subscription that breaks again while the room is being verified is trusted after the next verification', async () => {
+  const { feed, heard, publish, holdReads, releaseReads } = openFeed();
+  await publish();
+  await feed.settled();
+  holdReads();
+  feed.suspend();
+  const first = feed.verify();
+  feed.suspend();
+  const second = feed.verify();
+  releaseReads();
+  await Promise.all([first, second]);
+  feed.accept(await publish());
+  expect(heard).toEqual([2]);
+});
+
+it('a verification that is asked for in the moment in which one ends is made', async () => {
+  const { feed, heard, publish, holdReads, heldBack, releaseReads, onDeliver } = openFeed();
+  await publish();
+  await feed.settled();
+  await publish();
+  holdReads();
+  const ending = feed.verify();
+  await heldBack();
+  await publish();
+  const asked = Promise.withResolvers<void>();
+  onDeliver(() => queueMicrotask(() => asked.resolve(feed.verify())));
+  releaseReads();
+  await Promise.all([ending, asked.promise]);
+  expect(heard).toEqual([2, 3]);
+});
+
+it('the first event of a room, come while a client rejoins with the empty position, is recovered', async () => {
+  const { feed, publish } = openFeed();
+  await feed.settled();
+  using join = await feed.prepareJoin({ since: { epoch: '', offset: 0 } });
+  const first = await publish();
+  feed.accept(first);
+  expect(join.admit()).toMatchObject({
+    epoch: first.meta.epoch,
+    offset: 1,
+    recovered: true,
+    events: [{ data: 1 }],
+  });
+});
+
+it('a client that rejoins while its room is reset is told that it is not whole', async () => {
+  const { feed, heard, publish } = openFeed();
+  const { meta } = await publish();
+  await feed.settled();
+  using join = await feed.prepareJoin({ since: { epoch: meta.epoch, offset: 1 } });
+  for (let i = 0; i < 5; i++) await publish();
+  await feed.verify();
+  expect(heard).toEqual(['retention']);
+  expect(join.admit()).toMatchObject({ offset: 6, recovered: false, events: [] });
+});
+
+it('a live event in order is not held up by a comparison under way, and is told once', async () => {
+  const { feed, heard, publish, holdReads, heldBack, releaseReads } = openFeed();
+  feed.accept(await publish());
+  await feed.settled();
+  await publish();
+  feed.accept(await publish());
+  await eventually(() => expect(heard).toEqual([2, 3]));
+  const [fourth, fifth] = [await publish(), await publish()];
+  holdReads();
+  const comparing = feed.verify();
+  await heldBack();
+  feed.accept(fourth);
+  feed.accept(fifth);
+  expect(heard).toEqual([2, 3, 4, 5]);
+  releaseReads();
+  await comparing;
+  expect(heard).toEqual([2, 3, 4, 5]);
+  expect(feed.position.offset).toBe(5);
+});
+
+it('the first event of a room, come while the empty room is compared, is told once', async () => {
+  const { feed, heard, publish, holdReads, heldBack, releaseReads } = openFeed();
+  await feed.settled();
+  holdReads();
+  const comparing = feed.verify();
+  await heldBack();
+  feed.accept(await publish());
+  expect(heard).toEqual([1]);
+  releaseReads();
+  await comparing;
+  expect(heard).toEqual([1]);
+});

@@ -1,0 +1,39 @@
+import { setImmediate as immediate } from 'node:timers/promises';
+import { eventually, RedisServer } from '@fanfare/testing';
+import { describe, expect, it } from 'vitest';
+import { connectRedis } from './link.ts';
+import { redisUrl } from './url.ts';
+
+const connect = async (url: string) => {
+  const link = connectRedis({ target: redisUrl.parse(url), name: 'test', onChange: () => undefined });
+  await eventually(() => expect(link.up).toBe(true));
+  return link;
+};
+
+describe('the link to a standalone Redis', () => {
+  it('carries out commands in the order in which they were asked for, however they are sent together', async () => {
+    await using server = await RedisServer.start();
+    await using link = await connect(server.url);
+    const wanted: string[] = [];
+    for (let turn = 0; turn < 20; turn += 1) {
+      for (let i = 0; i < 10; i += 1) {
+        wanted.push(`${turn}.${i}`);
+        void link.pub.rpush('order', `${turn}.${i}`);
+      }
+      await immediate();
+    }
+    expect(await link.pub.lrange('order', 0, -1)).toEqual(wanted);
+  });
+
+  it('sends a command although the answer to the one before it does not come', async () => {
+    await using server = await RedisServer.start();
+    await using link = await connect(server.url);
+    server.kill('SIGSTOP');
+    const first = link.pub.set('first', 'sent');
+    await expect(first).rejects.toThrow(/timed out/);
+    await expect(link.pub.set('second', 'sent')).rejects.toThrow(/timed out/);
+    server.kill('SIGCONT');
+    // Answers come back in order, so both were sent before this one.
+    expect(await link.pub.mget('first', 'second')).toEqual(['sent', 'sent']);
+  });
+});

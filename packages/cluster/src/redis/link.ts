@@ -1,0 +1,254 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { RedisCommands } from './script.ts';
+import type { RedisTarget } from './url.ts';
+
+/** What a process holds of Redis, whatever its shape. Nothing of it throws by itself while Redis is away. */
+export interface RedisLink extends AsyncDisposable {
+  /** Commands and publishes; each rejects at once while Redis is away. */
+  readonly pub: RedisCommands;
+  /** Rooms live on the shards of a Redis Cluster: their messages go by SPUBLISH. */
+  readonly isSharded: boolean;
+  /** Commands and subscriptions both stand. */
+  readonly up: boolean;
+  /** Subscriptions can be made. */
+  readonly isListening: boolean;
+  publish(channel: string, message: string | Buffer): Promise<unknown>;
+  subscribe(channels: readonly string[]): Promise<unknown>;
+  unsubscribe(channels: readonly string[]): Promise<unknown>;
+  /** Called for every message, and when subscriptions were lost or can be made again. */
+  onMessage(listener: (channel: string, message: Buffer) => void): void;
+  onSubscriptions(listeners: { lost: () => void; ready: () => void }): void;
+  /** Tears the connections down, without waiting for the other side, and connects anew. */
+  reconnect(): void;
+}
+
+export interface LinkOptions {
+  target: RedisTarget;
+  /** Shows in `CLIENT LIST`. */
+  name: string;
+  /** Told when the link goes or comes back. */
+  onChange: (up: boolean, reason?: string) => void;
+}
+
+/** Milliseconds until the next try: never above half a second, so that a Redis that is back is used at once. */
+const retryStrategy = (times: number): number =>
+  Math.min(50 * 2 ** Math.min(times, 3), 400) + Math.random() * 100;
+
+const tlsOf = ({ ca }: RedisTarget) => (ca === undefined ? {} : { ca });
+
+/** No command waits in a queue, and none is sent twice after a lost reply. */
+const commonOptions = ({ target, name }: LinkOptions, role: string) =>
+  ({
+    connectTimeout: 3000,
+    maxRetriesPerRequest: null,
+    autoResendUnfulfilledCommands: false,
+    connectionName: `${name}:${role}`,
+    ...(target.username !== undefined && { username: target.username }),
+    ...(target.password !== undefined && { password: target.password }),
+    ...(target.tls && { tls: tlsOf(target) }),
+  }) satisfies RedisOptions;
+
+const COMMAND_TIMEOUT_MS = 1000;
+
+/** Longest time that a command waits for others, in ms. */
+const HELD_BACK_MS = 1;
+
+/**
+ * Sends commands together: those of one turn of the event loop, and while an answer is awaited those of all turns until
+ * it is there. A system call costs more than a command, on both sides; a client that waits for nothing is not delayed.
+ */
+const writeTogether = (client: Redis): void => {
+  const sendCommand = client.sendCommand.bind(client);
+  let connection: Redis['stream'] | undefined;
+  let isAwaiting = false;
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    isAwaiting = true;
+    connection?.uncork();
+  };
+  client.sendCommand = (command, stream) => {
+    if (client.stream !== connection) {
+      connection = client.stream;
+      isAwaiting = false;
+      connection?.on('data', () => {
+        isAwaiting = false;
+        if (timer !== undefined) flush();
+      });
+    }
+    if (connection?.writableCorked === 0) {
+      connection.cork();
+      if (isAwaiting) timer = setTimeout(flush, HELD_BACK_MS);
+      else setImmediate(flush);
+    }
+    return sendCommand(command, stream);
+  };
+};
+
+/** Connects and keeps connected. */
+export const connectRedis = (options: LinkOptions): RedisLink =>
+  options.target.kind === 'cluster' ? connectCluster(options) : connectOne(options);
+
+/** Tells `onChange` of changes only, and not of the moments in which a first connection is being made. */
+const createChangeTeller = (isUp: () => boolean, onChange: LinkOptions['onChange']) => {
+  let told: boolean | undefined;
+  let lastError: string | undefined;
+  const tell = () => {
+    const isConnecting = told === undefined && !isUp() && lastError === undefined;
+    if (isUp() === told || isConnecting) return;
+    told = isUp();
+    onChange(told, told ? undefined : lastError);
+  };
+  return {
+    tell,
+    fail: (error: Error) => {
+      lastError = error.message;
+      tell();
+    },
+  };
+};
+
+/** A standalone Redis, or the master that sentinels name. */
+function connectOne(options: LinkOptions): RedisLink {
+  const { target } = options;
+  const connect = (role: string, own: { commandTimeout?: number; autoResubscribe?: boolean }) => {
+    const where =
+      target.kind === 'sentinel'
+        ? {
+            sentinels: target.nodes,
+            name: target.master,
+            sentinelRetryStrategy: retryStrategy,
+            ...(target.tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOf(target) }),
+          }
+        : { ...target.nodes[0] };
+    return new Redis({
+      ...commonOptions(options, role),
+      ...where,
+      ...own,
+      retryStrategy,
+      enableOfflineQueue: false,
+    });
+  };
+  const pub = connect('pub', { commandTimeout: COMMAND_TIMEOUT_MS });
+  writeTogether(pub);
+  // The bus makes its subscriptions again itself, so that it knows when all of them stand.
+  const sub = connect('sub', { autoResubscribe: false });
+  const isUp = () => pub.status === 'ready' && sub.status === 'ready';
+  const teller = createChangeTeller(isUp, options.onChange);
+  for (const client of [pub, sub]) {
+    client.on('error', teller.fail);
+    client.on('ready', teller.tell);
+    client.on('close', teller.tell);
+  }
+  return {
+    pub,
+    isSharded: false,
+    get up() {
+      return isUp();
+    },
+    get isListening() {
+      return sub.status === 'ready';
+    },
+    publish: (channel, message) => pub.publish(channel, message),
+    subscribe: (channels) => sub.subscribe(...channels),
+    unsubscribe: (channels) => sub.unsubscribe(...channels),
+    onMessage: (listener) => {
+      sub.on('messageBuffer', (channel: Buffer, message: Buffer) => listener(channel.toString(), message));
+    },
+    onSubscriptions: ({ lost, ready }) => {
+      sub.on('close', lost);
+      sub.on('ready', ready);
+    },
+    reconnect: () => {
+      // `disconnect()` would wait for the other side to close, and it is the other side that is silent.
+      for (const client of [pub, sub]) client.stream?.destroy();
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const client of [pub, sub]) {
+        client.removeAllListeners('close');
+        client.disconnect();
+      }
+    },
+  };
+}
+
+/** Signs that some subscription of a cluster may have been moved or cut. */
+const CLUSTER_TROUBLE = ['-node', '-subscriber', 'node error', 'nodeError', 'close'] as const;
+/** Time after trouble until the rooms are compared with their logs, in ms. */
+const CLUSTER_SETTLE_MS = 250;
+
+/**
+ * A Redis Cluster: our messages go by SPUBLISH to the shard of their channel, and each channel is heard both ways,
+ * because emitters use PUBLISH and neither hears the other.
+ */
+function connectCluster(options: LinkOptions): RedisLink {
+  const cluster = new Cluster(options.target.nodes, {
+    shardedSubscribers: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshInterval: 2000,
+    redisOptions: { ...commonOptions(options, 'cluster'), commandTimeout: COMMAND_TIMEOUT_MS },
+  });
+  const isUp = () => cluster.status === 'ready';
+  const teller = createChangeTeller(isUp, options.onChange);
+  cluster.on('error', teller.fail);
+  cluster.on('ready', teller.tell);
+  cluster.on('close', teller.tell);
+  let settling: NodeJS.Timeout | undefined;
+  return {
+    pub: cluster,
+    isSharded: true,
+    get up() {
+      return isUp();
+    },
+    get isListening() {
+      return isUp();
+    },
+    publish: (channel, message) => cluster.spublish(channel, message),
+    // SSUBSCRIBE takes channels of one slot only.
+    subscribe: (channels) =>
+      Promise.all([
+        cluster.subscribe(...channels),
+        ...channels.map((channel) => cluster.ssubscribe(channel)),
+      ]),
+    unsubscribe: (channels) =>
+      Promise.all([
+        cluster.unsubscribe(...channels),
+        ...channels.map((channel) => cluster.sunsubscribe(channel)),
+      ]),
+    onMessage: (listener) => {
+      for (const event of ['messageBuffer', 'smessageBuffer']) {
+        cluster.on(event, (channel: Buffer, message: Buffer) => listener(channel.toString(), message));
+      }
+    },
+    onSubscriptions: ({ lost, ready }) => {
+      const onTrouble = () => {
+        lost();
+        // A dead node is tried again many times a second.
+        settling ??= setTimeout(() => {
+          settling = undefined;
+          if (isUp()) ready();
+        }, CLUSTER_SETTLE_MS);
+      };
+      for (const event of CLUSTER_TROUBLE) cluster.on(event, onTrouble);
+      cluster.on('ready', ready);
+      cluster.on('subscribersReady', ready);
+    },
+    reconnect: () => {
+      for (const node of cluster.nodes()) node.stream?.destroy();
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearTimeout(settling);
+      cluster.removeAllListeners('close');
+      cluster.disconnect();
+    },
+  };
+}
+
+/** How many connections listen on a channel; each node of a cluster knows its own only. */
+export const countListeners = async (redis: RedisCommands, channel: string): Promise<number> => {
+  const nodes = redis instanceof Cluster ? redis.nodes() : [redis];
+  const replies = await Promise.all(nodes.map((node) => node.call('PUBSUB', 'NUMSUB', channel)));
+  return replies.reduce<number>((sum, reply) => sum + (Array.isArray(reply) ? Number(reply[1]) : 0), 0);
+};
