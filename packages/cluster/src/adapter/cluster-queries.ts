@@ -7,6 +7,7 @@ import type { BusObserver } from '../bus/observer.ts';
 import { keys } from '../keys.ts';
 import { type BusRequest, type BusTarget, REQUEST, readRequest, readResponse } from './bus-messages.ts';
 import { type Answers, Queries } from './queries.ts';
+import { detailsOf, idsOf, withoutUnwritable } from './socket-details.ts';
 
 /** What the adapter does with the sockets of its own node. */
 export interface LocalSockets {
@@ -27,14 +28,6 @@ interface AckCallbacks {
   clientCountCallback: (clientCount: number) => void;
   ack: (...args: unknown[]) => void;
 }
-
-/** The part of a server-side socket that other nodes are told of. */
-const socketDetails = z.object({
-  id: z.string(),
-  handshake: z.looseObject({}),
-  rooms: z.set(z.string()),
-  data: z.unknown(),
-});
 
 /** Longest wait of a query, in ms: a node that hangs delays an answer, it does not prevent it. */
 const QUERY_TIMEOUT_MS = 450;
@@ -208,7 +201,7 @@ export class ClusterQueries {
     switch (request.type) {
       case REQUEST.sockets:
       case REQUEST.fetch:
-        void this.#answerSockets(request);
+        this.#answerSockets(request).catch((error: unknown) => this.#observer.publishDropped(error));
         break;
       case REQUEST.allRooms:
         this.#respond(request, { rooms: this.#local.rooms() });
@@ -234,17 +227,17 @@ export class ClusterQueries {
   async #answerSockets(request: Extract<BusRequest, { type: 0 | 5 }>): Promise<void> {
     const opts =
       request.type === REQUEST.fetch ? toOptions(request.opts) : toOptions({ rooms: request.rooms });
-    const sockets = z.array(socketDetails).parse(await this.#local.fetch(opts));
+    const sockets = await this.#local.fetch(opts);
     if (request.type === REQUEST.sockets) {
-      this.#respond(request, { sockets: sockets.map(({ id }) => id) });
+      this.#respond(request, { sockets: idsOf(sockets) });
       return;
     }
-    this.#respond(request, {
-      sockets: sockets.map(({ id, data, rooms, handshake: { sessionStore: _, ...handshake } }) => {
-        // A session store refers to itself, and what an ack may hold is not for JSON.
-        return { id, handshake, rooms: [...rooms], data };
-      }),
-    });
+    const details = detailsOf(sockets);
+    try {
+      this.#respond(request, { sockets: details });
+    } catch {
+      this.#respond(request, { sockets: details.map(withoutUnwritable) });
+    }
   }
 
   #onServerSideEmit({ requestId, uid, data }: Extract<BusRequest, { type: 6 }>): void {

@@ -109,6 +109,15 @@ describe('anything on the channels of the adapter changes nothing but a counter'
     expect(wrong).toEqual([]);
   });
 
+  it('and a socket with data that no message can hold is told of without them', async () => {
+    const { socket } = await a.connect();
+    const itself: Record<string, unknown> = {};
+    itself.itself = itself;
+    Object.assign(socket.data, { name: 'alice', itself, count: 1n });
+    const found = (await b.io.fetchSockets()).find(({ id }) => id === socket.id);
+    expect(found?.data).toEqual({ name: 'alice' });
+  });
+
   it('and what the adapter sends itself is not among it', async () => {
     const before = a.seen.invalid + b.seen.invalid;
     const { client } = await b.connect(['red']);

@@ -153,3 +153,13 @@ it('the first event of a room, come while the empty room is compared, is told on
   await comparing;
   expect(heard).toEqual([1]);
 });
+
+it('a live event that is in no log is looked for once, and what follows is told', async () => {
+  const { feed, heard, publish } = openFeed();
+  const first = await publish();
+  await feed.settled();
+  feed.accept({ ...first, meta: { ...first.meta, offset: 1_000_000 } });
+  await feed.settled();
+  feed.accept(await publish());
+  expect(heard).toEqual([2]);
+});

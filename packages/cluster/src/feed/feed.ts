@@ -250,8 +250,11 @@ export class RoomFeed {
       while (this.#mustVerify || this.#target > this.#offset) {
         this.#mustVerify = false;
         suspensions = this.#suspensions;
+        const target = this.#target;
         await this.#compare();
         if (this.#closed) return;
+        // What was heard before the reading and is not in the log is nothing to wait for: it was lost, or never there.
+        if (!this.#mustVerify && this.#target === target) this.#target = this.#offset;
       }
       if (suspensions === this.#suspensions) this.#isSuspended = false;
     } finally {
