@@ -1,5 +1,5 @@
 import { type AckResult, everyRoom, type TokenClaims } from '@fanfare/protocol';
-import { nextEvent } from '@fanfare/testing';
+import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
 import { SignJWT } from 'jose';
 import { io as connectClient, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { loadGatewayConfig } from '../src/config.ts';
@@ -87,6 +87,29 @@ export async function startNode(env: Record<string, string> = {}): Promise<TestN
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** Two nodes that share a Redis of their own, once both are ready; `env` adds settings to both. */
+export async function startPair(
+  env: Record<string, string> = {},
+): Promise<AsyncDisposable & { redis: RedisServer; a: TestNode; b: TestNode }> {
+  await using stack = new AsyncDisposableStack();
+  const redis = stack.use(await RedisServer.start());
+  const a = stack.use(await startNode({ REDIS_URL: redis.url, ...env }));
+  const b = stack.use(await startNode({ REDIS_URL: redis.url, ...env }));
+  await Promise.all([untilReady(a), untilReady(b)]);
+  const owned = stack.move();
+  return { redis, a, b, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Resolves once the node says that it is ready. */
+export const untilReady = ({ opsUrl }: TestNode): Promise<void> =>
+  eventually(
+    async () => {
+      const { status } = await fetch(`${opsUrl}/readyz`);
+      if (status !== 200) throw new Error(`/readyz answers ${status}`);
+    },
+    { timeoutMs: 10_000 },
+  );
 
 /** Asks and returns what the ack holds. */
 export const ask = (

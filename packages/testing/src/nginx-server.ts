@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { eventually } from './eventually.ts';
 import { findBinary, NGINX } from './process/binaries.ts';
 import { ManagedProcess, type ServerProcessOptions } from './process/managed-process.ts';
+import { RestartableServer } from './process/restartable-server.ts';
 
 export interface NginxOptions extends ServerProcessOptions {
   /** nginx's prefix: holds `nginx.conf` and all that it includes. The configuration has to set `pid`. */
@@ -10,9 +11,9 @@ export interface NginxOptions extends ServerProcessOptions {
 }
 
 /** A real nginx in the foreground, with the `nginx.conf` of a folder. */
-export class NginxServer implements AsyncDisposable {
-  readonly #options: NginxOptions;
-  #process: ManagedProcess;
+export class NginxServer extends RestartableServer {
+  /** nginx's prefix, which holds its configuration and what it writes. */
+  readonly dir: string;
 
   /** Rejects with nginx's own words when the configuration is wrong or a port is taken. */
   static async start(options: NginxOptions): Promise<NginxServer> {
@@ -20,41 +21,13 @@ export class NginxServer implements AsyncDisposable {
   }
 
   private constructor(options: NginxOptions, process: ManagedProcess) {
-    this.#options = options;
-    this.#process = process;
-  }
-
-  /** nginx's prefix, which holds its configuration and what it writes. */
-  get dir(): string {
-    return this.#options.dir;
-  }
-
-  get process(): ManagedProcess {
-    return this.#process;
-  }
-
-  get pid(): number {
-    return this.#process.pid;
+    super(process, () => run(options));
+    this.dir = options.dir;
   }
 
   /** Sends a signal without waiting: SIGHUP reloads; after SIGKILL its workers go on serving. Default SIGTERM. */
-  kill(signal: NodeJS.Signals = 'SIGTERM'): void {
-    this.#process.kill(signal);
-  }
-
-  /** Ends it; `restart()` brings it back. */
-  async stop(): Promise<void> {
-    await this.#process.stop();
-  }
-
-  /** A new process with the same folder; ends the old one first when it still runs. */
-  async restart(): Promise<void> {
-    await this.#process.stop();
-    this.#process = await run(this.#options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process.stop();
+  override kill(signal: NodeJS.Signals = 'SIGTERM'): void {
+    super.kill(signal);
   }
 }
 

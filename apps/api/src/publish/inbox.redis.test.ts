@@ -1,39 +1,18 @@
 import { inboxRoom } from '@fanfare/cluster';
 import { batchResponse, problem, publishResponse, roomsResponse } from '@fanfare/protocol';
-import { eventually, RedisServer } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Api, createApi } from '../api.ts';
-import { loadApiConfig } from '../config.ts';
+import { KEYS, startApi } from '../../test/start-api.ts';
 
-const KEYS = { billing: 'k3y-of-billing-0001', webshop: 'k3y-of-webshop-0002' };
-
-let stack: AsyncDisposableStack;
-let api: Api;
+let api: Awaited<ReturnType<typeof startApi>>;
 beforeAll(async () => {
-  stack = new AsyncDisposableStack();
-  const redis = stack.use(await RedisServer.start());
-  const env = {
-    FANFARE_HOST: '127.0.0.1',
-    FANFARE_PORT: '0',
-    FANFARE_OPS_HOST: '127.0.0.1',
-    FANFARE_OPS_PORT: '0',
-    FANFARE_API_KEYS: `billing:${KEYS.billing},webshop:${KEYS.webshop}`,
-    FANFARE_NAMESPACES: '/,/chat',
-    REDIS_URL: redis.url,
-    LOG_LEVEL: 'silent',
-  };
-  api = stack.use(await createApi(loadApiConfig(env)));
-  await api.listen();
-  await eventually(async () =>
-    expect((await fetch(`http://127.0.0.1:${api.ports.ops}/readyz`)).status).toBe(200),
-  );
+  api = await startApi();
 });
-afterAll(() => stack.disposeAsync());
+afterAll(() => api[Symbol.asyncDispose]());
 
 const EVENT = { event: 'task:assigned', data: { id: 7 } };
 
 const post = (path: string, body: unknown, key: string = KEYS.billing) =>
-  fetch(`http://127.0.0.1:${api.ports.http}${path}`, {
+  fetch(`${api.url}${path}`, {
     method: 'POST',
     body: JSON.stringify(body),
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
@@ -112,7 +91,7 @@ describe("a publish to a user's inbox", () => {
 
 describe('an inbox as a room', () => {
   const ask = (path: string, method = 'GET') =>
-    fetch(`http://127.0.0.1:${api.ports.http}${path}`, {
+    fetch(`${api.url}${path}`, {
       method,
       headers: { authorization: `Bearer ${KEYS.billing}` },
     });

@@ -7,40 +7,18 @@ import {
   publishResponse,
   roomsResponse,
 } from '@fanfare/protocol';
-import { eventually, RedisServer } from '@fanfare/testing';
+import { eventually } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Api, createApi } from '../api.ts';
-import { loadApiConfig } from '../config.ts';
+import { KEYS, startApi } from '../../test/start-api.ts';
 
-const KEYS = { billing: 'k3y-of-billing-0001', webshop: 'k3y-of-webshop-0002' };
-
-let stack: AsyncDisposableStack;
-let redis: RedisServer;
-let api: Api;
+let api: Awaited<ReturnType<typeof startApi>>;
 beforeAll(async () => {
-  stack = new AsyncDisposableStack();
-  redis = stack.use(await RedisServer.start());
-  const env = {
-    FANFARE_HOST: '127.0.0.1',
-    FANFARE_PORT: '0',
-    FANFARE_OPS_HOST: '127.0.0.1',
-    FANFARE_OPS_PORT: '0',
-    FANFARE_API_KEYS: `billing:${KEYS.billing},webshop:${KEYS.webshop}`,
-    FANFARE_NAMESPACES: '/,/chat',
-    FANFARE_RETENTION: 'short:*=3/1mb/1h,**=1000/1mb/1h',
-    REDIS_URL: redis.url,
-    LOG_LEVEL: 'silent',
-  };
-  api = stack.use(await createApi(loadApiConfig(env)));
-  await api.listen();
-  await eventually(async () =>
-    expect((await fetch(`http://127.0.0.1:${api.ports.ops}/readyz`)).status).toBe(200),
-  );
+  api = await startApi({ FANFARE_RETENTION: 'short:*=3/1mb/1h,**=1000/1mb/1h' });
 });
-afterAll(() => stack.disposeAsync());
+afterAll(() => api[Symbol.asyncDispose]());
 
 const ask = (path: string, init: RequestInit & { key?: string } = {}) =>
-  fetch(`http://127.0.0.1:${api.ports.http}${path}`, {
+  fetch(`${api.url}${path}`, {
     ...init,
     headers: {
       authorization: `Bearer ${init.key ?? KEYS.billing}`,
@@ -225,7 +203,7 @@ describe('who is in a room', () => {
   it('is counted, and listed page by page in the order of names (row 28)', async () => {
     await using own = new AsyncDisposableStack();
     const link = own.use(
-      connectRedis({ target: redisUrl.parse(redis.url), name: 'test', onChange: () => undefined }),
+      connectRedis({ target: redisUrl.parse(api.redis.url), name: 'test', onChange: () => undefined }),
     );
     const ignore = () => undefined;
     const observer = {

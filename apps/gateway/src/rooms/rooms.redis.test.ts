@@ -1,8 +1,8 @@
 import type { EventMeta } from '@fanfare/protocol';
-import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { nextEvent } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
+import { ask, signToken, startPair, type TestNode } from '../../test/start-node.ts';
 
 const joinedRooms = z.object({
   data: z.object({
@@ -25,11 +25,7 @@ let b: TestNode;
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
-  const redis = stack.use(await RedisServer.start());
-  a = stack.use(await startNode({ REDIS_URL: redis.url }));
-  b = stack.use(await startNode({ REDIS_URL: redis.url }));
-  const isReady = async (node: TestNode) => expect((await fetch(`${node.opsUrl}/readyz`)).status).toBe(200);
-  await eventually(() => Promise.all([isReady(a), isReady(b)]));
+  ({ a, b } = stack.use(await startPair()));
 });
 afterAll(() => stack.disposeAsync());
 

@@ -2,7 +2,14 @@ import { connectRedis, type Order, Orders, redisUrl } from '@fanfare/cluster';
 import { eventually, FaultProxy, HALF_OPEN, nextEvent, RedisServer } from '@fanfare/testing';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask, type ClientOptions, signToken, startNode, type TestNode } from '../../test/start-node.ts';
+import {
+  ask,
+  type ClientOptions,
+  signToken,
+  startNode,
+  type TestNode,
+  untilReady,
+} from '../../test/start-node.ts';
 
 let stack: AsyncDisposableStack;
 let proxy: FaultProxy;
@@ -22,15 +29,10 @@ beforeAll(async () => {
     connectRedis({ target: redisUrl.parse(redis.url), name: 'test', onChange: () => undefined }),
   );
   await eventually(() => expect(link.up).toBe(true));
-  await Promise.all([a, b].map(isReady));
+  await Promise.all([a, b].map(untilReady));
   orders = new Orders(link);
 });
 afterAll(() => stack.disposeAsync());
-
-const isReady = (node: TestNode) =>
-  eventually(async () => expect((await fetch(`${node.opsUrl}/readyz`)).status).toBe(200), {
-    timeoutMs: 10_000,
-  });
 
 let users = 0;
 const newUser = (): string => {
@@ -250,7 +252,7 @@ describe('a node that was cut off', () => {
       proxy.heal();
       await eventually(() => expect(heard[2]).toHaveLength(20), { timeoutMs: 10_000 });
       expect(heard.slice(0, 2)).toEqual([[], []]);
-      await isReady(b);
+      await untilReady(b);
       expect(await refusalOf(b, members[0]?.token ?? '')).toBe('token_revoked');
       expect(await ask(onB[1] as Socket, 'room:join', { room })).toMatchObject({ ok: false });
     },

@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { eventually, nextEvent } from '@fanfare/testing';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
+import { ask, signToken, startNode, startPair, type TestNode } from '../../test/start-node.ts';
 
 const HANDLERS = new URL('../../test/fixtures/broadcasts.js', import.meta.url).pathname;
 
@@ -14,12 +14,7 @@ let b: TestNode;
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
-  const redis = stack.use(await RedisServer.start());
-  const env = { REDIS_URL: redis.url, FANFARE_HANDLERS: HANDLERS };
-  a = stack.use(await startNode(env));
-  b = stack.use(await startNode(env));
-  const isReady = async (node: TestNode) => expect((await fetch(`${node.opsUrl}/readyz`)).status).toBe(200);
-  await eventually(() => Promise.all([isReady(a), isReady(b)]));
+  ({ a, b } = stack.use(await startPair({ FANFARE_HANDLERS: HANDLERS })));
 });
 afterAll(() => stack.disposeAsync());
 

@@ -10,10 +10,10 @@ import {
   retentionRules,
 } from '@fanfare/cluster';
 import { userRoom } from '@fanfare/protocol';
-import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { eventually, nextEvent } from '@fanfare/testing';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
+import { ask, signToken, startPair, type TestNode } from '../../test/start-node.ts';
 
 let stack: AsyncDisposableStack;
 let link: RedisLink;
@@ -23,12 +23,10 @@ let b: TestNode;
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
-  const redis = stack.use(await RedisServer.start());
-  const env = { REDIS_URL: redis.url, FANFARE_NAMESPACES: '/,/chat' };
-  a = stack.use(await startNode(env));
-  b = stack.use(await startNode(env));
+  const pair = stack.use(await startPair({ FANFARE_NAMESPACES: '/,/chat' }));
+  ({ a, b } = pair);
   link = stack.use(
-    connectRedis({ target: redisUrl.parse(redis.url), name: 'api', onChange: () => undefined }),
+    connectRedis({ target: redisUrl.parse(pair.redis.url), name: 'api', onChange: () => undefined }),
   );
   publisher = publishOverRedis({
     link,
@@ -36,8 +34,6 @@ beforeAll(async () => {
     log: new EventLog(link, retentionRules.parse(DEFAULT_RETENTION)),
   });
   await eventually(() => expect(link.up).toBe(true));
-  const isReady = async (node: TestNode) => expect((await fetch(`${node.opsUrl}/readyz`)).status).toBe(200);
-  await eventually(() => Promise.all([isReady(a), isReady(b)]));
 });
 afterAll(() => stack.disposeAsync());
 

@@ -1,7 +1,7 @@
-import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { eventually, nextEvent } from '@fanfare/testing';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
+import { ask, signToken, startPair, type TestNode } from '../../test/start-node.ts';
 
 let stack: AsyncDisposableStack;
 let a: TestNode;
@@ -9,11 +9,7 @@ let b: TestNode;
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
-  const redis = stack.use(await RedisServer.start());
-  a = stack.use(await startNode({ REDIS_URL: redis.url }));
-  b = stack.use(await startNode({ REDIS_URL: redis.url }));
-  const isReady = async (node: TestNode) => expect((await fetch(`${node.opsUrl}/readyz`)).status).toBe(200);
-  await eventually(() => Promise.all([isReady(a), isReady(b)]));
+  ({ a, b } = stack.use(await startPair()));
 });
 afterAll(() => stack.disposeAsync());
 

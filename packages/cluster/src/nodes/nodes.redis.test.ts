@@ -131,15 +131,21 @@ describe('the registry of nodes', () => {
   });
 });
 
+/** A probe that is healthy, on a server of its own. */
+const startProbe = async (own: AsyncDisposableStack) => {
+  const server = own.use(await RedisServer.start());
+  const link = own.use(
+    connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: () => undefined }),
+  );
+  const probe = own.use(probeBus({ link, bus: own.use(new Bus(link, observer)), incarnation: 'x' }));
+  await eventually(() => expect(probe.healthy).toBe(true));
+  return { server, probe };
+};
+
 describe('the probe of the bus', () => {
   it('tells a Redis that hangs from one that answers', async () => {
     await using own = new AsyncDisposableStack();
-    const server = own.use(await RedisServer.start());
-    const link = own.use(
-      connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: () => undefined }),
-    );
-    const probe = own.use(probeBus({ link, bus: own.use(new Bus(link, observer)), incarnation: 'x' }));
-    await eventually(() => expect(probe.healthy).toBe(true));
+    const { server, probe } = await startProbe(own);
     server.kill('SIGSTOP');
     await eventually(() => expect(probe.healthy).toBe(false), { timeoutMs: 6000 });
     server.kill('SIGCONT');
@@ -148,12 +154,7 @@ describe('the probe of the bus', () => {
 
   it('is healthy again by itself after Redis was away', async () => {
     await using own = new AsyncDisposableStack();
-    const server = own.use(await RedisServer.start());
-    const link = own.use(
-      connectRedis({ target: redisUrl.parse(server.url), name: 'test', onChange: () => undefined }),
-    );
-    const probe = own.use(probeBus({ link, bus: own.use(new Bus(link, observer)), incarnation: 'x' }));
-    await eventually(() => expect(probe.healthy).toBe(true));
+    const { server, probe } = await startProbe(own);
     await server.stop();
     await eventually(() => expect(probe.healthy).toBe(false));
     await server.restart();

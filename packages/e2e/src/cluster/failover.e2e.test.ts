@@ -66,6 +66,19 @@ const expectBack = async (clients: readonly Client[], gone: string): Promise<voi
   expect(clients.map(({ node }) => node)).not.toContain(gone);
 };
 
+/** All clients hear what is told now, and those of other nodes have heard all before it and lost nothing. */
+const expectWhole = async (
+  clients: readonly Client[],
+  { others, published }: { others: readonly Client[]; published: number },
+): Promise<void> => {
+  await tellAll('after');
+  await Promise.all(clients.map((client) => client.hears('after')));
+  const all = [...Array(published).keys(), 'after'];
+  expect(others.map(({ heard, lost }) => ({ heard, lost }))).toEqual(
+    others.map(() => ({ heard: all, lost: [] })),
+  );
+};
+
 test('clients of a node that is killed are back on another one by themselves, the others hear on (row 23, C1)', async () => {
   await using owner = new AsyncDisposableStack();
   const clients = await openEverywhere(owner);
@@ -75,13 +88,7 @@ test('clients of a node that is killed are back on another one by themselves, th
 
   killed?.process.kill('SIGKILL');
   const published = await publishWhile(expectBack(own, killed?.id ?? ''));
-  await tellAll('after');
-  await Promise.all(clients.map((client) => client.hears('after')));
-
-  const all = [...Array(published).keys(), 'after'];
-  expect(others.map(({ heard, lost }) => ({ heard, lost }))).toEqual(
-    others.map(() => ({ heard: all, lost: [] })),
-  );
+  await expectWhole(clients, { others, published });
   for (const { lost } of own) expect(['transport close', 'transport error']).toContain(lost.join());
 });
 
@@ -95,13 +102,7 @@ test('a node that gets SIGTERM ends with 0 and its clients go elsewhere by thems
   stopped?.process.kill('SIGTERM');
   const published = await publishWhile(expectBack(own, stopped?.id ?? ''));
   expect(await stopped?.process.exited).toEqual({ code: 0, signal: null });
-  await tellAll('after');
-  await Promise.all(clients.map((client) => client.hears('after')));
-
-  const all = [...Array(published).keys(), 'after'];
-  expect(others.map(({ heard, lost }) => ({ heard, lost }))).toEqual(
-    others.map(() => ({ heard: all, lost: [] })),
-  );
+  await expectWhole(clients, { others, published });
   // What a server-side disconnect would be, "io server disconnect", is never tried again by a stock client.
   for (const { lost } of own) expect(['transport close', 'transport error']).toContain(lost.join());
 });

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { environment } from '../process/binaries.ts';
 import { ManagedProcess, type ServerProcessOptions } from '../process/managed-process.ts';
 import { freePort } from '../process/ports.ts';
+import { RestartableServer } from '../process/restartable-server.ts';
 import { findPostgres, openFolder, type PostgresPrograms, type UnixUser } from './postgres-programs.ts';
 
 export interface PostgresOptions extends ServerProcessOptions {
@@ -37,13 +38,11 @@ interface Cluster {
 }
 
 /** A real PostgreSQL on 127.0.0.1 that came with the dependencies; its data go with it. */
-export class PostgresServer implements AsyncDisposable {
+export class PostgresServer extends RestartableServer {
   readonly port: number;
   /** Of its one database, with the name and password of the superuser. */
   readonly url: string;
-  readonly #options: PostgresOptions;
   readonly #cluster: Cluster;
-  #process: ManagedProcess;
 
   static async start(options: PostgresOptions = {}): Promise<PostgresServer> {
     const dir = await mkdtemp(join(await openFolder(), 'fanfare-postgres-'));
@@ -63,39 +62,14 @@ export class PostgresServer implements AsyncDisposable {
     options: PostgresOptions,
     started: { cluster: Cluster; password: string; process: ManagedProcess },
   ) {
-    this.#options = options;
+    super(started.process, () => serve(options, started.cluster));
     this.#cluster = started.cluster;
     this.port = started.cluster.port;
     this.url = `postgres://postgres:${started.password}@127.0.0.1:${this.port}/postgres`;
-    this.#process = started.process;
   }
 
-  get pid(): number {
-    return this.#process.pid;
-  }
-
-  get process(): ManagedProcess {
-    return this.#process;
-  }
-
-  /** Sends a signal without waiting. Default SIGKILL. */
-  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
-    this.#process.kill(signal);
-  }
-
-  /** Ends it; `restart()` brings it back on the same port with the same data. */
-  async stop(): Promise<void> {
-    await this.#process.stop();
-  }
-
-  /** A new process with the same port and data; ends the old one first when it still runs. */
-  async restart(): Promise<void> {
-    await this.#process.stop();
-    this.#process = await serve(this.#options, this.#cluster);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process.stop();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     await rm(this.#cluster.dir, { recursive: true, force: true });
   }
 }

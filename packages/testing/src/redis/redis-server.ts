@@ -7,6 +7,7 @@ import { eventually, within } from '../eventually.ts';
 import { findBinary, REDIS } from '../process/binaries.ts';
 import { ManagedProcess, type ServerProcessOptions } from '../process/managed-process.ts';
 import { freePort } from '../process/ports.ts';
+import { RestartableServer } from '../process/restartable-server.ts';
 
 export interface RedisOptions extends ServerProcessOptions {
   /** Default: a free one. */
@@ -22,12 +23,11 @@ export interface RedisOptions extends ServerProcessOptions {
 }
 
 /** A real redis-server (or valkey-server) on 127.0.0.1. */
-export class RedisServer implements AsyncDisposable {
+export class RedisServer extends RestartableServer {
   readonly port: number;
   readonly url: string;
   readonly #options: RedisOptions;
   readonly #dir: string;
-  #process: ManagedProcess;
 
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
     const port = options.port ?? (await freePort());
@@ -44,39 +44,15 @@ export class RedisServer implements AsyncDisposable {
     options: RedisOptions,
     started: { port: number; dir: string; process: ManagedProcess },
   ) {
+    super(started.process, () => run(options, started.port, started.dir));
     this.#options = options;
     this.port = started.port;
     this.url = `redis://${options.login ?? ''}127.0.0.1:${started.port}`;
     this.#dir = started.dir;
-    this.#process = started.process;
   }
 
-  get pid(): number {
-    return this.#process.pid;
-  }
-
-  get process(): ManagedProcess {
-    return this.#process;
-  }
-
-  /** Sends a signal without waiting. Default SIGKILL. */
-  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
-    this.#process.kill(signal);
-  }
-
-  /** Ends it; `restart()` brings it back on the same port. */
-  async stop(): Promise<void> {
-    await this.#process.stop();
-  }
-
-  /** A new process with the same port, folder and arguments; ends the old one first when it still runs. */
-  async restart(): Promise<void> {
-    await this.#process.stop();
-    this.#process = await run(this.#options, this.port, this.#dir);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process.stop();
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
     if (!this.#options.dir) await rm(this.#dir, { recursive: true, force: true });
   }
 }
