@@ -7,7 +7,8 @@ const port = z
   .transform(Number)
   .pipe(z.int().max(65_535));
 
-const settings = z.object({
+/** Every setting of the board, with what it means. */
+export const boardSettings = z.object({
   BOARD_HOST: z.string().default('0.0.0.0').describe('Address that the board listens on'),
   BOARD_PORT: port.default(3200).describe('Its port; 0 takes a free one'),
   BOARD_SAMPLE_DATA: z
@@ -43,6 +44,8 @@ const settings = z.object({
     .describe('Least level that is logged'),
 });
 
+/** Longest time between the signal to stop and the end of the process, in ms. */
+export const BOARD_SHUTDOWN_MS = 15_000;
 const SECRETS = ['DATABASE_URL', 'FANFARE_API_KEY', 'FANFARE_TOKEN_SECRET'];
 
 /** Bad configuration: every problem in one message. */
@@ -50,7 +53,7 @@ export class ConfigError extends Error {}
 
 const given = (env: Readonly<Record<string, string | undefined>>): Record<string, string> => {
   const values: Record<string, string> = {};
-  for (const name of Object.keys(settings.shape)) {
+  for (const name of Object.keys(boardSettings.shape)) {
     const file = SECRETS.includes(name) ? env[`${name}_FILE`] : undefined;
     const value = file ? readFileSync(file, 'utf8').trim() : env[name];
     if (value !== undefined && value !== '') values[name] = value;
@@ -58,12 +61,12 @@ const given = (env: Readonly<Record<string, string | undefined>>): Record<string
   return values;
 };
 
-export type BoardConfig = ReturnType<typeof loadConfig>;
+export type BoardConfig = ReturnType<typeof loadBoardConfig>;
 
 /** The board's settings from its environment; a secret may stand in the file that `NAME_FILE` names. */
-export const loadConfig = (env: Readonly<Record<string, string | undefined>>) => {
+export const loadBoardConfig = (env: Readonly<Record<string, string | undefined>>) => {
   const values = given(env);
-  const { data, error } = settings.safeParse(values);
+  const { data, error } = boardSettings.safeParse(values);
   if (data === undefined) {
     const problems = error.issues.map(({ path: [name], message }) =>
       String(name) in values ? `${String(name)}: ${message}` : `${String(name)} is not set`,

@@ -1,18 +1,16 @@
 import { once } from 'node:events';
 import { createBoard } from './board.ts';
-import { ConfigError, loadConfig } from './config.ts';
+import { BOARD_SHUTDOWN_MS, ConfigError, loadBoardConfig } from './config.ts';
 
-/** Longest time between the signal to stop and the end of the process, in ms. */
-const SHUTDOWN_MS = 15_000;
 const EXIT_CONFIG = 78;
 
 const run = async (): Promise<void> => {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
-  await using board = await createBoard(loadConfig(process.env));
+  await using board = await createBoard(loadBoardConfig(process.env));
   await board.listen();
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
-  setTimeout(() => process.exit(1), SHUTDOWN_MS).unref();
+  setTimeout(() => process.exit(1), BOARD_SHUTDOWN_MS).unref();
   await board.drain();
 };
 

@@ -1,6 +1,6 @@
 import { PostgresServer } from '@fanfare/testing';
 import { createBoard } from '../src/board.ts';
-import { loadConfig } from '../src/config.ts';
+import { loadBoardConfig } from '../src/config.ts';
 
 export interface Answer {
   status: number;
@@ -55,7 +55,7 @@ export const startBoard = async (): Promise<TestBoard> => {
   const postgres = stack.use(await PostgresServer.start());
   const board = stack.use(
     await createBoard(
-      loadConfig({
+      loadBoardConfig({
         BOARD_HOST: '127.0.0.1',
         BOARD_PORT: '0',
         BOARD_CHECK_DATABASE_MS: '500',

@@ -61,7 +61,7 @@ describe.each(OVERLAYS)("the overlay %s's nginx", (overlay) => {
     });
   });
 
-  test('finds every gateway and the api by the names and ports that Kubernetes gives them', async () => {
+  test('finds every gateway, the api and the board by the names and ports that Kubernetes gives them', async () => {
     const cluster = await clusterOf(overlay);
     const pod = workloadOf(cluster, 'nginx');
     const gateways = workloadOf(cluster, 'gateway');
@@ -70,19 +70,23 @@ describe.each(OVERLAYS)("the overlay %s's nginx", (overlay) => {
     await using api = await RecordingBackend.start({ name: 'api' });
     await using dns = await DnsServer.start();
     for (const name of dnsNames(cluster)) dns.names.set(name, ['127.0.0.1']);
-    const apiService = cluster.services.find(({ metadata }) => metadata.name === 'api');
+    await using board = await RecordingBackend.start({ name: 'board' });
+    const portOf = (name: string) =>
+      cluster.services.find(({ metadata }) => metadata.name === name)?.spec.ports[0]?.port;
     await using files = await writeFiles(cluster, {
       [DNS_SERVICE]: `127.0.0.1:${dns.port}`,
       [`listen ${declaredPort(pod, 'http')} reuseport`]: `listen 127.0.0.1:${port}`,
       [`listen ${declaredPort(pod, 'health')};`]: `listen 127.0.0.1:${healthPort};`,
       // A headless Service leads to the port of the pod itself, the other kind to its own.
       [`:${declaredPort(gateways, 'http')};`]: `:${gateway.port};`,
-      [`:${apiService?.spec.ports[0]?.port};`]: `:${api.port};`,
+      [`:${portOf('api')};`]: `:${api.port};`,
+      [`:${portOf('board')};`]: `:${board.port};`,
     });
     await using _nginx = await NginxServer.start({ dir: files.dir });
     const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
 
     expect(await ask('/v1/cluster')).toBe('api');
+    expect(await ask('/board/p/1')).toBe(overlay === 'board' ? 'board' : 'gateway');
     expect(await ask('/socket.io/?EIO=4&transport=polling')).toBe('gateway');
     for (let index = 0; index < replicasOf(cluster, gateways); index++) {
       const node = `gateway-${index}`;

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { loadBoardConfig } from '@fanfare/board/config';
 import { loadGatewayConfig } from '@fanfare/gateway/config';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -26,31 +27,43 @@ const gatewayConfig = (cluster: Cluster) => {
   return loadGatewayConfig(environment ?? {});
 };
 
+/** Who talks to whom in every overlay; the board's database is anywhere. */
+const OTHERS = { 'kube-system': [53], monitoring: [], elsewhere: [443], database: [5432] };
+const CONNECTIONS = [
+  'api -> kube-system:53',
+  'api -> redis:6379',
+  'database -> nginx:8080',
+  'elsewhere -> nginx:8080',
+  'gateway -> kube-system:53',
+  'gateway -> redis:6379',
+  'kube-system -> nginx:8080',
+  'monitoring -> api:9091',
+  'monitoring -> gateway:9090',
+  'monitoring -> nginx:8080',
+  'nginx -> api:3100',
+  'nginx -> gateway:3000',
+  'nginx -> kube-system:53',
+];
+const MORE_CONNECTIONS = {
+  dev: [],
+  prod: [],
+  board: [
+    'api -> database:5432',
+    'board -> api:3100',
+    'board -> database:5432',
+    'board -> kube-system:53',
+    'nginx -> board:3200',
+  ],
+} as const;
+
 describe.each(OVERLAYS)('the overlay %s', (overlay) => {
   test('fits together and meets the schemas of Kubernetes', async () => {
     expect(findProblems(await renderOverlay(overlay))).toEqual([]);
   });
 
   test('lets only the connections through that the cluster needs', async () => {
-    const connections = allowedConnections(await clusterOf(overlay), {
-      'kube-system': [53],
-      monitoring: [],
-      elsewhere: [443],
-    });
-    expect(connections.toSorted()).toEqual([
-      'api -> kube-system:53',
-      'api -> redis:6379',
-      'elsewhere -> nginx:8080',
-      'gateway -> kube-system:53',
-      'gateway -> redis:6379',
-      'kube-system -> nginx:8080',
-      'monitoring -> api:9091',
-      'monitoring -> gateway:9090',
-      'monitoring -> nginx:8080',
-      'nginx -> api:3100',
-      'nginx -> gateway:3000',
-      'nginx -> kube-system:53',
-    ]);
+    const connections = allowedConnections(await clusterOf(overlay), OTHERS);
+    expect(connections.toSorted()).toEqual([...CONNECTIONS, ...MORE_CONNECTIONS[overlay]].toSorted());
   });
 
   test('names a gateway after its pod', async () => {
@@ -64,6 +77,17 @@ test('dev runs one of each, with the console page', async () => {
   expect(gatewayConfig(cluster).console).toBe(true);
 });
 
+test('board runs one of each and the example product, with its sample data', async () => {
+  const cluster = await clusterOf('board');
+  expect(counts(cluster)).toEqual({ gateway: 1, api: 1, nginx: 1, redis: 1, board: 1 });
+  const pod = workloadOf(cluster, 'board');
+  const [environment] = pod.spec.template.spec.containers.map((one) => environmentOf(cluster, pod, one));
+  expect(loadBoardConfig(environment ?? {})).toMatchObject({
+    sampleData: true,
+    cluster: { url: 'http://api:3100' },
+  });
+});
+
 test('prod runs three gateways, two apis and two nginx, without the console page', async () => {
   const cluster = await clusterOf('prod');
   expect(counts(cluster)).toEqual({ gateway: 3, api: 2, nginx: 2, redis: 1 });
@@ -75,7 +99,10 @@ test('the nginx.conf of Kubernetes is that of the repository', async () => {
   expect(isCopy, 'run: cp nginx.conf k8s/base/nginx.conf').toBe(true);
 });
 
-test('dev runs the images of docker-compose.yml', async () => {
+test.each([
+  ['dev', []],
+  ['board', ['board']],
+] as const)('%s runs the images of docker-compose.yml', async (overlay, more) => {
   const compose = z
     .object({
       services: z.record(
@@ -84,12 +111,12 @@ test('dev runs the images of docker-compose.yml', async () => {
       ),
     })
     .parse(parse(await read('docker-compose.yml'), { merge: true }));
-  const { workloads } = await clusterOf('dev');
+  const { workloads } = await clusterOf(overlay);
   const images = workloads.flatMap(({ spec }) => spec.template.spec.containers.map(({ image }) => image));
   expect(images.toSorted()).toEqual(
-    Object.values(compose.services)
-      .filter(({ profiles }) => profiles === undefined)
-      .map(({ image }) => image)
+    Object.entries(compose.services)
+      .filter(([name, { profiles }]) => profiles === undefined || more.some((one) => one === name))
+      .map(([, { image }]) => image)
       .toSorted(),
   );
 });

@@ -7,7 +7,7 @@ import { renderKustomization } from './kustomize/render.ts';
 export const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
 
 /** What `kubectl apply -k` is told, one for each way of running the cluster. */
-export const OVERLAYS = ['dev', 'prod'] as const;
+export const OVERLAYS = ['dev', 'prod', 'board'] as const;
 export type Overlay = (typeof OVERLAYS)[number];
 
 export const overlayFolder = (overlay: Overlay): string => `${REPOSITORY}k8s/overlays/${overlay}`;

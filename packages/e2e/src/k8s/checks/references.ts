@@ -10,6 +10,8 @@ export const SECRETS: Readonly<Record<string, readonly string[]>> = {
     'redis-api-password',
     'redis-operator-password',
     'outbox-database-url',
+    'board-database-url',
+    'board-api-key',
   ],
 };
 

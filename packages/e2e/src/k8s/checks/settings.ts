@@ -1,22 +1,40 @@
 import { apiSettings, loadApiConfig } from '@fanfare/api/config';
+import { BOARD_SHUTDOWN_MS, boardSettings, loadBoardConfig } from '@fanfare/board/config';
 import { gatewaySettings, loadGatewayConfig } from '@fanfare/gateway/config';
 import { type Cluster, type Container, declaredPort, type Workload } from '../cluster.ts';
 import { mountedFiles } from '../files.ts';
 
 interface App {
   names: readonly string[];
-  load(env: Record<string, string>): {
-    http: { port: number };
-    ops: { port: number };
-    shutdownMs: number;
-    warnings: readonly string[];
-  };
+  /** Where it listens, by the names of its ports, and what it warns about; throws for what it refuses. */
+  load(env: Record<string, string>): { ports: Readonly<Record<string, number>>; warnings: readonly string[] };
+  shutdownMs(env: Record<string, string>): number;
 }
+
+interface TwoPorts {
+  http: { port: number };
+  ops: { port: number };
+  warnings: readonly string[];
+}
+
+const ofCluster = (names: readonly string[], load: (env: Record<string, string>) => TwoPorts): App => ({
+  names,
+  load: (env) => {
+    const { http, ops, warnings } = load(env);
+    return { ports: { http: http.port, ops: ops.port }, warnings };
+  },
+  shutdownMs: (env) => Number(env.FANFARE_SHUTDOWN_MS ?? Number.NaN),
+});
 
 /** Our own processes, by the name of their container. */
 const APPS: Readonly<Record<string, App>> = {
-  gateway: { names: Object.keys(gatewaySettings.shape), load: loadGatewayConfig },
-  api: { names: Object.keys(apiSettings.shape), load: loadApiConfig },
+  gateway: ofCluster(Object.keys(gatewaySettings.shape), loadGatewayConfig),
+  api: ofCluster(Object.keys(apiSettings.shape), loadApiConfig),
+  board: {
+    names: Object.keys(boardSettings.shape),
+    load: (env) => ({ ports: { http: loadBoardConfig(env).port }, warnings: [] }),
+    shutdownMs: () => BOARD_SHUTDOWN_MS,
+  },
 };
 
 /** Values that the keys of the Secret could have. */
@@ -27,6 +45,8 @@ export const SAMPLE_SECRETS: Readonly<Record<string, string>> = {
   'redis-api-password': '9abcdef012345678',
   'redis-operator-password': 'abcdef0123456789',
   'outbox-database-url': 'postgres://user:password@host/database',
+  'board-database-url': 'postgres://user:password@host/database',
+  'board-api-key': '0123456789abcdef',
 };
 
 /** Environments that our processes would refuse or warn about, and ports or deadlines that do not fit them. */
@@ -77,9 +97,8 @@ function appProblems(app: App, env: Record<string, string>, workload: Workload):
   );
   const problems = stray.map((name) => `${name} is not a setting of ${workload.metadata.name}`);
   try {
-    const config = app.load(env);
-    problems.push(...config.warnings);
-    const ports = { http: config.http.port, ops: config.ops.port };
+    const { ports, warnings } = app.load(env);
+    problems.push(...warnings);
     for (const [name, port] of Object.entries(ports)) {
       if (declaredPort(workload, name) !== port)
         problems.push(`it listens on ${port}, which is not its port ${name}`);
@@ -102,10 +121,7 @@ function deadlineProblems(cluster: Cluster, workload: Workload, container: Conta
 /** How long a container may take to end once it is told to. */
 function shutdownSeconds(cluster: Cluster, workload: Workload, container: Container): number {
   const app = APPS[container.name];
-  if (app) {
-    const ms = environmentOf(cluster, workload, container).FANFARE_SHUTDOWN_MS;
-    return Number(ms ?? Number.NaN) / 1_000;
-  }
+  if (app) return app.shutdownMs(environmentOf(cluster, workload, container)) / 1_000;
   const files = [...mountedFiles(cluster, workload, container).values()];
   const bound = files
     .map(({ text }) => /^worker_shutdown_timeout (\d+)s;$/m.exec(text ?? '')?.[1])

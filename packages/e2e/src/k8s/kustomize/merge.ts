@@ -2,7 +2,7 @@ import { isMapping, type Mapping } from './kube-object.ts';
 
 /**
  * A strategic merge patch: mappings merge, null removes, lists are replaced. Of the lists that Kubernetes
- * merges by a key only `containers` is known here; a patch with another list of objects is an error.
+ * merges by a key only `containers` and `env` are known here; a patch with another list of objects is an error.
  */
 export function mergeStrategically(base: Mapping, patch: Mapping): Mapping {
   const merged = { ...base };
@@ -18,7 +18,7 @@ export function mergeStrategically(base: Mapping, patch: Mapping): Mapping {
 
 function mergeList(key: string, base: unknown, patch: readonly unknown[]): unknown[] {
   if (!patch.some(isMapping)) return [...patch];
-  if (key !== 'containers' || !Array.isArray(base))
+  if (!['containers', 'env'].includes(key) || !Array.isArray(base))
     throw new Error(`a patch of the list "${key}" is not known here`);
   const changes = new Map(patch.filter(isMapping).map((change) => [change.name, change]));
   const merged = base.filter(isMapping).map((item) => {
@@ -26,6 +26,7 @@ function mergeList(key: string, base: unknown, patch: readonly unknown[]): unkno
     changes.delete(item.name);
     return change ? mergeStrategically(item, change) : item;
   });
+  if (key === 'env') return [...changes.values(), ...merged];
   const left = [...changes.keys()][0];
   if (left !== undefined) throw new Error(`a patch is for the container ${String(left)}, which is not there`);
   return merged;

@@ -10,6 +10,7 @@ const kustomization = z.strictObject({
   apiVersion: z.literal('kustomize.config.k8s.io/v1beta1'),
   kind: z.literal('Kustomization'),
   namespace: z.string().optional(),
+  components: z.array(z.string()).default([]),
   resources: z.array(z.string()).default([]),
   configMapGenerator: z
     .array(
@@ -29,8 +30,14 @@ const kustomization = z.strictObject({
   replicas: z.array(z.strictObject({ name: z.string(), count: z.int().min(0) })).default([]),
   patches: z.array(z.strictObject({ path: z.string() })).default([]),
 });
+/** A layer that is laid over whoever takes it in. */
+const component = kustomization.extend({
+  apiVersion: z.literal('kustomize.config.k8s.io/v1alpha1'),
+  kind: z.literal('Component'),
+});
 
 type Kustomization = z.output<typeof kustomization>;
+type Layer = Kustomization | z.output<typeof component>;
 
 interface Rendering {
   objects: KubeObject[];
@@ -53,10 +60,19 @@ export async function renderKustomization(folder: string): Promise<KubeObject[]>
 }
 
 async function renderLayer(folder: string): Promise<Rendering> {
-  const layer = await readKustomization(folder);
   const rendering: Rendering = { objects: [], configMaps: new Map() };
+  await addLayer(rendering, folder, await readLayer(folder, kustomization));
+  return rendering;
+}
+
+async function addLayer(rendering: Rendering, folder: string, layer: Layer): Promise<void> {
   for (const resource of layer.resources) await addResource(rendering, folder, resource);
   for (const generator of layer.configMapGenerator) await addConfigMap(rendering, folder, generator);
+  // After the layer's own ConfigMaps, before what changes objects: as kustomize does it.
+  for (const path of layer.components) {
+    const below = resolve(folder, path);
+    await addLayer(rendering, below, await readLayer(below, component));
+  }
   for (const { path } of layer.patches) {
     for (const patch of parseObjects(await readInside(folder, path), path))
       applyPatch(rendering.objects, patch);
@@ -64,13 +80,12 @@ async function renderLayer(folder: string): Promise<Rendering> {
   for (const image of layer.images) setImage(rendering.objects, image);
   for (const { name, count } of layer.replicas) setReplicas(rendering.objects, name, count);
   if (layer.namespace !== undefined) setNamespace(rendering, layer.namespace);
-  return rendering;
 }
 
-async function readKustomization(folder: string): Promise<Kustomization> {
+async function readLayer<Shape extends z.ZodType>(folder: string, shape: Shape): Promise<z.output<Shape>> {
   const path = join(folder, 'kustomization.yaml');
   const [document, ...others] = parseYaml(await readFile(path, 'utf8'), path);
-  const result = kustomization.safeParse(document);
+  const result = shape.safeParse(document);
   if (!result.success) throw new Error(`${path}: ${z.prettifyError(result.error)}`);
   if (others.length > 0) throw new Error(`${path}: more than one document`);
   return result.data;
