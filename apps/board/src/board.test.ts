@@ -24,6 +24,7 @@ const snapshot = z.object({
   columns: z.array(withId),
   tasks: z.array(z.object({ id: z.string(), title: z.string(), columnId: z.string(), version: z.int() })),
   messages: z.array(z.object({ id: z.string(), text: z.string() })),
+  members: z.array(z.object({ id: z.string(), role: z.string() })),
   position: z.null(),
 });
 
@@ -193,6 +194,24 @@ test('who only looks may not change, and who is not in a project does not find i
   ]) {
     expect((await stranger.ask('GET', path)).status).toBe(404);
   }
+});
+
+test('who is given another role is told so once, and another invitation changes nothing', async () => {
+  const owner = await board.signUp('giver');
+  const mate = await board.signUp('given');
+  const projectId = await newProject(owner);
+  const give = (role: string) => owner.ask('POST', `/projects/${projectId}/members`, { name: 'given', role });
+  for (const role of ['viewer', 'member', 'member']) expect((await give(role)).status).toBe(201);
+  expect(await told({ project: projectId })).toEqual(['member:added', 'member:added']);
+  const { rows } = await database.query(
+    "select data->>'kind' as kind, data->>'text' as text from fanfare.outbox where recipient = $1 order by id",
+    [mate.id],
+  );
+  expect(rows).toEqual([
+    { kind: 'invited', text: 'Launch' },
+    { kind: 'role', text: 'member' },
+  ]);
+  expect((await read(mate, projectId)).members.find(({ id }) => id === mate.id)?.role).toBe('member');
 });
 
 test('a message whose answer was lost is sent again with its id, and is there once', async () => {

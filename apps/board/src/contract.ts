@@ -89,8 +89,8 @@ export interface ProjectEvents {
 
 /** What is told to one user, in all tabs and also later. */
 export interface InboxEvents {
-  /** `text`: of the comment, message or task that it is about. */
-  notified: { kind: 'assigned' | 'mentioned' | 'invited'; by: User; project: Project; text: string };
+  /** `text`: of the comment, message or task that it is about; of `role` the new one. */
+  notified: { kind: 'assigned' | 'mentioned' | 'invited' | 'role'; by: User; project: Project; text: string };
   'direct:sent': DirectMessage;
 }
 
@@ -126,7 +126,6 @@ export interface ProjectListItem extends Project {
 /** `GET /api/projects/{id}`. Without a position the cluster could not be asked: fetch again once joined. */
 export interface ProjectSnapshot {
   project: Project;
-  role: Role;
   columns: Column[];
   tasks: Task[];
   members: Member[];
@@ -142,8 +141,8 @@ export interface DashboardSnapshot {
   columns: Column[];
   /** Of every task, where it stands: what events change. */
   tasks: { id: string; columnId: string; version: number }[];
-  /** Times of the messages of the last half hour, in ms since 1970. */
-  messageTimes: number[];
+  /** Those of the last half hour. */
+  messages: Pick<Message, 'id' | 'at'>[];
   comments: Comment[];
   position: Position | null;
 }

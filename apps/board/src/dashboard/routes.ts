@@ -21,15 +21,15 @@ export interface DashboardDeps {
 
 const COMMENTS = 20;
 
-const readMessageTimes = async (db: Database, projectId: string): Promise<number[]> => {
+const readTimes = async (db: Database, projectId: string): Promise<DashboardSnapshot['messages']> => {
   const rows = await db
     .selectFrom('messages')
-    .select('created_at')
+    .select(['id', 'created_at'])
     .where('project_id', '=', projectId)
     .where('created_at', '>', sql<Date>`now() - interval '30 minutes'`)
     .orderBy('created_at')
     .execute();
-  return rows.map(({ created_at }) => created_at.getTime());
+  return rows.map(({ id, created_at }) => ({ id, at: created_at.getTime() }));
 };
 
 /** Numbers of a project, for whoever may look at it; they stay true by the events of its room. */
@@ -52,7 +52,7 @@ export const dashboardRoutes = ({ db, sessions, positionOf, readers }: Dashboard
           project: await readers.project(trx, projectId),
           columns,
           tasks: tasks.map(({ id, columnId, version }) => ({ id, columnId, version })),
-          messageTimes: await readMessageTimes(trx, projectId),
+          messages: await readTimes(trx, projectId),
           comments: await readers.comments(trx, { project_id: projectId }, COMMENTS),
         };
       });

@@ -35,6 +35,12 @@ export const memberRoutes = ({ db, sessions, removals }: MembersDeps): Router =>
         .executeTakeFirst();
       if (found === undefined) throw new BoardError('not_found', `There is nobody called "${name}"`);
       if (found.id === user.id) throw new BoardError('invalid', 'You are the owner already');
+      const before = await trx
+        .selectFrom('members')
+        .select('role')
+        .where('project_id', '=', projectId)
+        .where('user_id', '=', found.id)
+        .executeTakeFirst();
       await trx
         .insertInto('members')
         .values({ project_id: projectId, user_id: found.id, role })
@@ -46,13 +52,13 @@ export const memberRoutes = ({ db, sessions, removals }: MembersDeps): Router =>
         .where('user_id', '=', found.id)
         .execute();
       const data: Member = { ...found, role };
+      if (before?.role === role) return { result: data, tells: [] };
+      const news = before
+        ? ({ kind: 'role', text: role } as const)
+        : ({ kind: 'invited', text: project.name } as const);
       const tells: Told[] = [
         { event: 'member:added', data },
-        {
-          user: found.id,
-          event: 'notified',
-          data: { kind: 'invited', by: user, project, text: project.name },
-        },
+        { user: found.id, event: 'notified', data: { ...news, by: user, project } },
       ];
       return { result: data, tells };
     });

@@ -71,11 +71,11 @@ export const projectRoutes = ({ db, sessions, positionOf, readers }: ProjectsDep
   router.get('/projects/:project', async (request, response) => {
     const user = await sessions.user(request);
     const projectId = idIn(request, 'project');
-    const role = await allow(db, user, { projectId, to: 'look' });
+    await allow(db, user, { projectId, to: 'look' });
     // Asked first: what happens between the two is in the snapshot and comes again, which changes nothing.
     const position = await positionOf(projectId);
     const snapshot = await readSnapshot(db, { projectId, userId: user.id }, readers);
-    const answer: ProjectSnapshot = { ...snapshot, role, position };
+    const answer: ProjectSnapshot = { ...snapshot, position };
     response.json(answer);
   });
 

@@ -3,7 +3,7 @@ import type { Database } from '../database/database.ts';
 
 const MESSAGES = 50;
 
-type Snapshot = Omit<ProjectSnapshot, 'role' | 'position'>;
+type Snapshot = Omit<ProjectSnapshot, 'position'>;
 
 export const readProject = (db: Database, projectId: string): Promise<Project> =>
   db

@@ -11,12 +11,12 @@ const ALLOWED: Record<Wish, readonly Role[]> = {
   own: ['owner'],
 };
 
-/** A user's role in a project; throws `not_found` for who is not in it, `forbidden` when the role does not allow it. */
+/** Throws `not_found` for who is not in a project, `forbidden` where the role does not allow it. */
 export const allow = async (
   db: Database | Trx,
   user: User,
   { projectId, to }: { projectId: string; to: Wish },
-): Promise<Role> => {
+): Promise<void> => {
   const member = await db
     .selectFrom('members')
     .select('role')
@@ -25,7 +25,6 @@ export const allow = async (
     .executeTakeFirst();
   if (member === undefined) throw new BoardError('not_found');
   if (!ALLOWED[to].includes(member.role)) throw new BoardError('forbidden');
-  return member.role;
 };
 
 /** The project that a task is in. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { eventually } from '@fanfare/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { range } from '../sdk/session.ts';
@@ -21,6 +22,12 @@ const card = ({ page }: Person, column: string, title: string) =>
   page
     .getByRole('region', { name: column, exact: true })
     .getByRole('button', { name: new RegExp(`^${title}`) });
+
+/** The private messages of a person with another one. */
+const open = async ({ page }: Person, other: string) => {
+  await page.getByRole('button', { name: 'People' }).click();
+  await page.getByRole('button', { name: `Write to ${other} privately` }).click();
+};
 
 test('a task that one creates, drags and moves by key is where it is for the other (rows 6, 7, 9)', async () => {
   await ada.page.getByRole('textbox', { name: 'New task in To do' }).fill('Polish the trumpet');
@@ -85,6 +92,64 @@ test('a hug is heard once by all tabs of both and by nobody else, in StrictMode 
   expect(await linus.page.locator('.toast').count()).toBe(0);
 });
 
+test('a private message is heard by all tabs of both, and by nobody else (row 36)', async () => {
+  await using adasOther = await world.enter('ada');
+  await using gracesOther = await world.enter('grace');
+  const log = ({ page }: Person) => page.getByRole('log', { name: /^Private messages with/ });
+  const write = async ({ page }: Person, text: string) => {
+    await page.getByRole('textbox', { name: /^Private message to/ }).fill(text);
+    await page.keyboard.press('Enter');
+  };
+  const told = ({ page }: Person, text: string) => page.locator('.toast', { hasText: text });
+  for (const person of [ada, adasOther]) await open(person, 'grace');
+  await write(ada, 'Between us');
+  await Promise.all([
+    ...[ada, adasOther].map((person) => log(person).getByText('Between us').waitFor()),
+    ...[grace, gracesOther].map((person) => told(person, 'ada: Between us').waitFor()),
+  ]);
+  await open(gracesOther, 'ada');
+  await log(gracesOther).getByText('Between us').waitFor();
+  await write(gracesOther, 'And nobody else');
+  await Promise.all([
+    ...[ada, adasOther, gracesOther].map((person) => log(person).getByText('And nobody else').waitFor()),
+    ...[ada, adasOther].map((person) => told(person, 'grace: And nobody else').waitFor()),
+  ]);
+  for (const person of [ada, adasOther, gracesOther]) {
+    expect(await log(person).getByRole('paragraph').allTextContents()).toEqual([
+      'Between us',
+      'And nobody else',
+    ]);
+  }
+  await ada.page.getByRole('button', { name: 'Close' }).click();
+  await ada.page.getByRole('button', { name: 'Chat' }).click();
+
+  // What came to him later is there, and nothing of what they said.
+  await ada.say('@linus look at the plan');
+  await told(linus, 'ada mentioned you').waitFor();
+  await linus.page.getByLabel(/^Notifications/).click();
+  expect(await linus.page.locator('.inbox li').count()).toBe(1);
+  await linus.page.getByLabel(/^Notifications/).click();
+});
+
+test('a role that is given takes effect on the open page, of the sockets too', async () => {
+  const box = linus.page.getByRole('textbox', { name: 'Message to everybody' });
+  const give = (role: string) => ada.page.getByRole('combobox', { name: 'Role of linus' }).selectOption(role);
+  await ada.page.getByRole('button', { name: 'People' }).click();
+  await give('member');
+  await linus.page.locator('.toast', { hasText: 'ada made you a member in Launch day' }).waitFor();
+  await linus.page.getByText('Live', { exact: true }).first().waitFor();
+  // Signals need the right of a socket, which comes with another token.
+  await box.pressSequentially('Now');
+  await grace.page.getByText('linus is writing …').waitFor();
+  await linus.say('Now I may write');
+  await eventually(async () => expect((await grace.messages()).at(-1)).toBe('Now I may write'));
+
+  await give('viewer');
+  await linus.page.getByText('You may look, but not write here.').waitFor();
+  expect(await box.count()).toBe(0);
+  await ada.page.getByRole('button', { name: 'Chat' }).click();
+});
+
 test('who is given a task is told in all tabs, and later when away (row 37)', async () => {
   await card(ada, 'To do', 'Draw the seating plan').click();
   await ada.page.getByRole('combobox', { name: 'Who has it' }).selectOption('grace');
@@ -94,6 +159,69 @@ test('who is given a task is told in all tabs, and later when away (row 37)', as
   await later.page.getByLabel(/^Notifications/).click();
   await later.page.locator('.inbox').getByText('ada gave you “Draw the seating plan').waitFor();
   await ada.page.getByRole('button', { name: 'Chat' }).click();
+});
+
+test('who is mentioned or given a task while away finds both when back, once seen no longer new (row 37)', async () => {
+  const bell = linus.page.getByLabel(/^Notifications/);
+  const address = linus.page.url();
+  await bell.click();
+  await bell.click();
+  await linus.page.goto('about:blank');
+  await ada.say('@linus, are you there?');
+  await card(ada, 'To do', 'Draw the seating plan').click();
+  await ada.page.getByRole('combobox', { name: 'Who has it' }).selectOption('linus');
+  await ada.page.getByRole('button', { name: 'Close' }).click();
+  await card(grace, 'To do', 'Draw the seating plan.*, linus has it').waitFor();
+
+  await linus.page.goto(address);
+  await eventually(async () => expect(await bell.getAttribute('aria-label')).toBe('Notifications, 2 new'));
+  expect(await linus.page.locator('.toast').count()).toBe(0);
+  await bell.click();
+  expect((await linus.page.locator('.inbox .words').allTextContents()).slice(0, 2)).toEqual([
+    'ada gave you “Draw the seating plan for the launch dinner” in Launch day',
+    'ada mentioned you in Launch day: @linus, are you there?',
+  ]);
+  await bell.click();
+  await eventually(async () => expect(await bell.getAttribute('aria-label')).toBe('Notifications'));
+});
+
+test('older messages come when one scrolls up, and what was in sight stays there', async () => {
+  const project = new URL(ada.page.url()).pathname.split('/').at(-1);
+  const messages = new URL(`/board/api/projects/${project}/messages`, ada.page.url()).href;
+  for (const n of range(1, 60)) {
+    const sent = await ada.page.request.post(messages, { data: { id: randomUUID(), text: `Line ${n}` } });
+    expect(sent.status()).toBe(201);
+  }
+  await using reader = await world.enter('grace');
+  expect(await reader.messages()).toEqual(range(11, 60).map((n) => `Line ${n}`));
+  const first = reader.page.locator('.message', { hasText: /Line 11$/ });
+  const scrollUp = async () => {
+    await reader.page.getByRole('log', { name: 'Messages' }).hover();
+    await reader.page.mouse.wheel(0, -20_000);
+  };
+  await scrollUp();
+  await eventually(async () => expect((await reader.messages()).slice(0, 51).at(-1)).not.toBe('Line 60'));
+  await eventually(async () => expect((await first.boundingBox())?.y).toBeGreaterThan(0));
+  expect(await first.isVisible()).toBe(true);
+  const shown = await first.boundingBox();
+  const list = await reader.page.getByRole('log', { name: 'Messages' }).boundingBox();
+  expect((shown?.y ?? 0) - (list?.y ?? 0)).toBeLessThan(100);
+  await scrollUp();
+  await reader.page.getByText('Good morning! The band is booked').waitFor();
+});
+
+test('a message that cannot be stored is shown as failed, and sent once by its button (row 28)', async () => {
+  const { postgres } = await world.stack.board();
+  postgres.kill();
+  await ada.say('Say it again');
+  const message = ada.page.locator('.message', { hasText: 'Say it again' });
+  await message.getByText('sending …').waitFor();
+  await message.getByRole('alert').waitFor();
+  await postgres.restart();
+  await message.getByRole('button', { name: 'Send again' }).click();
+  await message.locator('.sent').waitFor();
+  await eventually(async () => expect((await grace.messages()).at(-1)).toBe('Say it again'));
+  expect((await grace.messages()).filter((text) => text === 'Say it again')).toHaveLength(1);
 });
 
 test('a dashboard of somebody who may only look counts on by itself (row 33)', async () => {

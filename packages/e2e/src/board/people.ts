@@ -33,9 +33,18 @@ const REFUSED = `globalThis.WebSocket = class extends WebSocket {
   constructor() { super('ws://127.0.0.1:9/'); }
 };`;
 
-const connectionsOf = async ({ opsUrl }: GatewayNode): Promise<number> => {
-  const text = await (await fetch(`${opsUrl}/metrics`)).text();
-  return Number(/^socket_io_connected(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1] ?? 0);
+/** Told in the first frame of a websocket, or asked for by a poll: behind the `_` is the node. */
+const SESSION = /(?:^0\{"sid":"|[?&]sid=)[\w-]{20}_([a-z0-9-]+)/;
+
+/** The node of a page's newest session. */
+const watchNode = (page: Page): (() => string | undefined) => {
+  let newest: string | undefined;
+  const hear = (text: string) => {
+    newest = SESSION.exec(text)?.[1] ?? newest;
+  };
+  page.on('request', (request) => hear(request.url()));
+  page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => hear(payload.toString())));
+  return () => newest;
 };
 
 const toPerson = (opened: WatchedPage, page: Page, node: GatewayNode): Person => ({
@@ -59,21 +68,19 @@ export const startBoardWorld = async (): Promise<BoardWorld> => {
   const { url } = await stack.board();
 
   const enter: BoardWorld['enter'] = async (name, { withoutWebSocket = false, ...options } = {}) => {
-    const living = stack.nodes.filter(({ process }) => process.isRunning);
-    const before = await Promise.all(living.map(connectionsOf));
     const opened = await browser.open('about:blank', options);
     const { page } = opened;
     page.setDefaultTimeout(15_000);
+    const nodeId = watchNode(page);
     if (withoutWebSocket) await page.addInitScript(REFUSED);
     await page.goto(url);
     await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
     await page.getByRole('link', { name: /Launch day/ }).click();
     await page.getByText('Live', { exact: true }).first().waitFor();
-    const node = await eventually(async () => {
-      const after = await Promise.all(living.map(connectionsOf));
-      const grown = living.find((_, i) => (after[i] ?? 0) > (before[i] ?? 0));
-      if (grown === undefined) throw new Error('no node has another connection');
-      return grown;
+    const node = await eventually(() => {
+      const found = stack.nodes.find(({ id }) => id === nodeId());
+      if (found === undefined) throw new Error(`${nodeId()} is no node of this cluster`);
+      return found;
     });
     return toPerson(opened, page, node);
   };

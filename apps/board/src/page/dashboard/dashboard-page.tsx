@@ -28,8 +28,8 @@ export const DashboardPage = ({ projectId, user }: { projectId: string; user: Us
   if (numbers === undefined) {
     return <p className="whole-page">{problem === undefined ? 'One moment …' : problem.message}</p>;
   }
-  const { project, columns, tasks, comments, messageTimes } = numbers;
-  const minutes = perMinute(messageTimes, now);
+  const { project, columns, tasks, comments, messages } = numbers;
+  const minutes = perMinute(messages, now);
   return (
     <>
       <TopBar user={user} isCatchingUp={isCatchingUp}>

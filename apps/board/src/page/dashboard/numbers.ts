@@ -2,10 +2,7 @@ import type { Comment, DashboardSnapshot, Message, Task } from '../../contract.t
 import type { ProjectEvent } from '../live/project-state.ts';
 
 /** What a dashboard shows; it stays true by the events of the room. */
-export interface Numbers extends DashboardSnapshot {
-  /** Ids of the messages that came by events, and are counted. */
-  counted: ReadonlySet<string>;
-}
+export type Numbers = DashboardSnapshot;
 
 const COMMENTS = 20;
 const MINUTE_MS = 60_000;
@@ -28,12 +25,11 @@ const withComment = (numbers: Numbers, comment: Comment): Numbers =>
     : { ...numbers, comments: [comment, ...numbers.comments].slice(0, COMMENTS) };
 
 const withMessage = (numbers: Numbers, { id, at }: Message): Numbers =>
-  numbers.counted.has(id) || numbers.messageTimes.includes(at)
+  numbers.messages.some((known) => known.id === id)
     ? numbers
     : {
         ...numbers,
-        counted: new Set([...numbers.counted, id]),
-        messageTimes: [...numbers.messageTimes, at],
+        messages: [...numbers.messages.filter((known) => known.at > at - MINUTES * MINUTE_MS), { id, at }],
       };
 
 export const applyEvent = (numbers: Numbers, { event, data }: ProjectEvent): Numbers => {
@@ -61,9 +57,9 @@ export const applyEvent = (numbers: Numbers, { event, data }: ProjectEvent): Num
 };
 
 /** Messages of each of the last minutes, the current one last. */
-export const perMinute = (times: readonly number[], now: number): number[] => {
+export const perMinute = (messages: Numbers['messages'], now: number): number[] => {
   const counts = Array.from({ length: MINUTES }, () => 0);
-  for (const at of times) {
+  for (const { at } of messages) {
     const index = MINUTES - 1 - Math.floor((now - at) / MINUTE_MS);
     // A clock that is behind the server's sees the newest messages in the future.
     const minute = Math.min(index, MINUTES - 1);

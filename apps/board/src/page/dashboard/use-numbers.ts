@@ -11,8 +11,7 @@ export const useNumbers = (projectId: string) => {
   const [problem, setProblem] = useState<RequestError>();
   const load = useCallback(async () => {
     try {
-      const snapshot = await request<DashboardSnapshot>('GET', `/projects/${projectId}/dashboard`);
-      setNumbers({ ...snapshot, counted: new Set() });
+      setNumbers(await request<DashboardSnapshot>('GET', `/projects/${projectId}/dashboard`));
       setProblem(undefined);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;

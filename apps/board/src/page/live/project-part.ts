@@ -1,6 +1,6 @@
 import type { RoomView } from '@fanfare/client/react';
 import type { Dispatch } from 'react';
-import type { User } from '../../contract.ts';
+import type { Role, User } from '../../contract.ts';
 import type { Action, ProjectState } from './project-state.ts';
 import type { Present } from './use-present.ts';
 
@@ -11,6 +11,8 @@ export interface ProjectPart {
   state: ProjectState;
   dispatch: Dispatch<Action>;
   room: RoomView;
+  /** The user's own, as it is now. */
+  role: Role;
   mayWrite: boolean;
   present: Present;
 }

@@ -53,6 +53,8 @@ export const useInboxEvent = (listener: Listener): void => {
 
 /** What of the past is shown, in events. */
 const REPLAY = 50;
+/** With these comes another token. */
+const RIGHTS: ReadonlySet<InboxEvents['notified']['kind']> = new Set(['invited', 'role']);
 const SEEN_KEY = 'fanfare-board-inbox-seen';
 
 export const describeItem = (item: InboxItem): string => {
@@ -60,6 +62,7 @@ export const describeItem = (item: InboxItem): string => {
   const { kind, by, project, text } = item.data;
   if (kind === 'assigned') return `${by.name} gave you “${text}” in ${project.name}`;
   if (kind === 'mentioned') return `${by.name} mentioned you in ${project.name}: ${text}`;
+  if (kind === 'role') return `${by.name} made you a ${text} in ${project.name}`;
   return `${by.name} invited you to ${project.name}`;
 };
 
@@ -82,6 +85,7 @@ export const InboxProvider = ({ user, children }: { user: User; children: ReactN
   const [items, setItems] = useState<readonly InboxItem[]>([]);
   const [seenAt, setSeenAt] = useState(() => readSeen(user));
   const [listeners] = useState(() => new Set<Listener>());
+  const [heard] = useState(() => new Set<string>());
   const [openedAt] = useState(Date.now);
   const { tell } = useTeller();
   const renewRights = useRenewedRights();
@@ -89,11 +93,14 @@ export const InboxProvider = ({ user, children }: { user: User; children: ReactN
   useHugs(user);
 
   const add = (item: InboxItem) => {
-    setItems((all) => (all.some(({ id }) => id === item.id) ? all : [...all, item]));
+    // A new session is told of the past again.
+    if (heard.has(item.id)) return;
+    heard.add(item.id);
+    setItems((all) => [...all, item]);
     if (item.at < openedAt) return;
     for (const listener of listeners) listener(item);
     if (isNews(item, user)) tell(describeItem(item));
-    if (item.event === 'notified' && item.data.kind === 'invited') renewRights();
+    if (item.event === 'notified' && RIGHTS.has(item.data.kind)) renewRights();
   };
   useEvent(room, 'notified', (data, { id, at }) => add({ id, at, event: 'notified', data }));
   useEvent(room, 'direct:sent', (data, { id, at }) => add({ id, at, event: 'direct:sent', data }));

@@ -8,6 +8,20 @@ import { DirectDialog } from './direct-dialog.tsx';
 import { useHug } from './use-hug.ts';
 import './people.css';
 
+const RoleOptions = (): ReactNode =>
+  ROLES.filter((role) => role !== 'owner').map((role) => <option key={role}>{role}</option>);
+
+const RoleOf = ({ member, onGive }: { member: Member; onGive: (role: string) => void }): ReactNode => (
+  <select
+    className="role"
+    aria-label={`Role of ${member.name}`}
+    value={member.role}
+    onChange={(event) => onGive(event.currentTarget.value)}
+  >
+    <RoleOptions />
+  </select>
+);
+
 const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
   const { warn } = useTeller();
   const invite = async (event: FormEvent<HTMLFormElement>) => {
@@ -31,9 +45,7 @@ const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
       <label>
         <span className="unseen">Role</span>
         <select name="role" defaultValue="member">
-          {ROLES.filter((role) => role !== 'owner').map((role) => (
-            <option key={role}>{role}</option>
-          ))}
+          <RoleOptions />
         </select>
       </label>
       <button type="submit">Invite</button>
@@ -43,12 +55,23 @@ const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
 
 /** Who takes part, who is here now, and what one may do to them. */
 export const People = (part: ProjectPart): ReactNode => {
-  const { state, user, projectId, dispatch } = part;
+  const { state, user, role, projectId, dispatch } = part;
   const hug = useHug(user);
   const { warn } = useTeller();
   const [writingTo, setWritingTo] = useState<Member>();
-  const isOwner = state.role === 'owner';
+  const isOwner = role === 'owner';
 
+  const give = async (member: Member, given: string) => {
+    try {
+      const data = await request<Member>('POST', `/projects/${projectId}/members`, {
+        name: member.name,
+        role: given,
+      });
+      dispatch({ type: 'told', event: { event: 'member:added', data } });
+    } catch (error) {
+      warn(messageOf(error));
+    }
+  };
   const remove = async (member: Member) => {
     try {
       await request('DELETE', `/projects/${projectId}/members/${member.id}`);
@@ -69,7 +92,11 @@ export const People = (part: ProjectPart): ReactNode => {
               <span className="person">
                 <strong>{member.name}</strong>
                 <small>
-                  {member.role}
+                  {isOwner && member.id !== user.id ? (
+                    <RoleOf member={member} onGive={(given) => void give(member, given)} />
+                  ) : (
+                    member.role
+                  )}
                   {isHere ? ', here now' : ''}
                 </small>
               </span>

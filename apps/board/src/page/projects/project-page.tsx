@@ -50,8 +50,8 @@ export const ProjectPage = ({ projectId, user }: { projectId: string; user: User
     );
   }
   if (state === undefined) return <p className="whole-page">One moment …</p>;
-  const mayWrite = state.role !== 'viewer';
-  const shared = { projectId, user, state, dispatch, room, mayWrite, present };
+  const role = state.members.find(({ id }) => id === user.id)?.role ?? 'viewer';
+  const shared = { projectId, user, role, state, dispatch, room, mayWrite: role !== 'viewer', present };
   return (
     <div className="project-page">
       <TopBar user={user} isCatchingUp={room.state === 'joining'}>
