@@ -3,10 +3,13 @@ import { isProtocolEvent, LIMITS } from '@fanfare/protocol';
 import { eventually, PostgresServer } from '@fanfare/testing';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client, Pool } from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type OutboxEvent, outboxSql, PublishError, writeOutbox } from './index.ts';
 
 type Row = { id: string; room: string | null; recipient: string | null; event: string; data: unknown };
+
+// A PostgreSQL starts, on a machine that may be busy.
+vi.setConfig({ hookTimeout: 60_000, testTimeout: 30_000 });
 
 let postgres: PostgresServer;
 let pool: Pool;
