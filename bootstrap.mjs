@@ -242,9 +242,15 @@ const long = async (args) => {
   return { args: [vitest, 'run', '--project', 'unit', 'packages/fanout', ...args], env };
 };
 
+/** Makes an API key; needs the dependencies alone. */
+const newKey = async (args) => ({
+  args: ['--conditions=source', join(ROOT, 'apps/api/src/keys/main.ts'), ...args],
+});
+
 const COMMANDS = {
   start,
   test,
+  'new-key': newKey,
   bench: program('apps/loadgen/src/bench.ts'),
   chaos: program('packages/e2e/src/chaos/main.ts'),
   hostile: program('packages/e2e/src/hostile/main.ts'),

@@ -52,9 +52,11 @@ export type Published = Requests['room:publish']['answer'];
 export interface Client<Events extends object = AppEvents> {
   /** The stock socket underneath, for a team's own events. Its room events may be repeated: use `join` for those. */
   readonly socket: Socket;
+  /** How the session stands; another object whenever that changes. */
   readonly state: ConnectionState;
   /** Calls `listener` whenever `state` is another; returns how to stop that. */
   onState(listener: (state: ConnectionState) => void): () => void;
+  /** Begins or goes on with the session; nothing when there is one. */
   connect(): void;
   /** Ends the session. Rooms stay where they are, and go on from there after `connect()`. */
   close(): void;

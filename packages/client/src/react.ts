@@ -94,6 +94,7 @@ const Context = createContext<Client | undefined>(undefined);
 export const FanfareProvider = (props: { client: Client; children?: ReactNode }): ReactNode =>
   createElement(Context.Provider, { value: props.client }, props.children);
 
+/** The client of the provider; throws outside of one. */
 export const useClient = (): Client => {
   const client = useContext(Context);
   if (client === undefined) throw new Error('Put a <FanfareProvider client={client}> around this component');

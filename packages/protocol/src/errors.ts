@@ -46,6 +46,7 @@ export const ERRORS = {
   internal: { status: 500, retryable: false, message: 'Something went wrong on our side' },
 } as const satisfies Record<string, { status: number; retryable: boolean; message: string }>;
 
+/** What went wrong, in one word: `forbidden`, `unavailable`. Branch on it, not on the message. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /** What a client or backend is told of a failure: in an ack, in `connect_error.data`, in a problem document. */
@@ -78,10 +79,12 @@ export class AppError extends Error {
     return thrown instanceof AppError ? thrown : new AppError('internal', undefined, { cause: thrown });
   }
 
+  /** Of the HTTP answer. */
   get status(): number {
     return ERRORS[this.code].status;
   }
 
+  /** What goes out: never the cause. */
   toWire(): WireError {
     const { code, message, retryAfterMs } = this;
     const { retryable } = ERRORS[code];

@@ -19,6 +19,8 @@ export {
   presenceList,
   presencePage,
 } from './events/presence.ts';
+export { type ClusterResponse, clusterResponse, type NodeReport, nodeReport } from './http/cluster.ts';
+export { type Problem, problem } from './http/problem.ts';
 export {
   type BatchRequest,
   type BatchResponse,
@@ -26,32 +28,30 @@ export {
   batchRequest,
   batchResponse,
   batchResult,
-  type ClearHistoryResponse,
-  type ClusterResponse,
-  clearHistoryResponse,
-  clusterResponse,
-  type DisconnectRequest,
-  disconnectRequest,
-  type HistoryResponse,
-  historyResponse,
-  type NodeReport,
-  nodeReport,
-  type OrderResponse,
-  orderResponse,
-  type Problem,
   type PublishRequest,
   type PublishResponse,
   type PublishResult,
-  problem,
   publishRequest,
   publishResponse,
   publishResult,
-  type RevocationRequest,
-  type RoomsResponse,
-  revocationRequest,
-  roomsResponse,
   userPublishRequest,
-} from './http/http.ts';
+} from './http/publish.ts';
+export {
+  type ClearHistoryResponse,
+  clearHistoryResponse,
+  type HistoryResponse,
+  historyResponse,
+  type RoomsResponse,
+  roomsResponse,
+} from './http/rooms.ts';
+export {
+  type DisconnectRequest,
+  disconnectRequest,
+  type OrderResponse,
+  orderResponse,
+  type RevocationRequest,
+  revocationRequest,
+} from './http/users.ts';
 export { LIMITS } from './limits.ts';
 export {
   eventName,

@@ -16,5 +16,8 @@ const toRoom = z.strictObject({
 });
 const toUser = z.strictObject({ user: userName, ...common });
 
-/** An event of the outbox: for the members of a room, or for one user's inbox. It is always logged. */
+/**
+ * An event of the outbox: `{room, event, data, id?, namespace?, except?}` for the members of a room, or
+ * `{user, event, data, id?, namespace?}` for one user's inbox. It is always logged; `namespace` is `/` by default.
+ */
 export const outboxEvent = { toRoom, toUser } as const;

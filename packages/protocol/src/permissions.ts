@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LIMITS } from './limits.ts';
 import { userName } from './names.ts';
 
+/** What a token can allow in a room; `publish` also for some event names only, as `publish message:*`. */
 export const ROOM_ACTIONS = ['join', 'publish', 'signal', 'presence'] as const;
 export type RoomAction = (typeof ROOM_ACTIONS)[number];
 
@@ -43,14 +44,23 @@ const LAST_SECOND = 253_402_300_799;
 
 /** The claims of a socket's token. Times in seconds since 1970. */
 export const tokenClaims = z.object({
+  /** The user. */
   sub: userName,
+  /** When the session ends. */
   exp: z.number().max(LAST_SECOND),
+  /** When it was issued: a revocation of the user takes what was issued before it. */
   iat: z.number().optional(),
+  /** Its id, by which it alone is revoked. */
   jti: z.string().max(256).optional(),
+  /** The login that it belongs to, by which all of its tokens are revoked. */
   sid: z.string().max(256).optional(),
+  /** The namespaces that it opens; default `["/"]`. */
   namespaces: z.array(z.string()).default(['/']),
+  /** Room pattern → what is allowed there; default nothing. */
   rooms: z.record(roomPattern, z.array(grant)).default({}),
+  /** Whom it may send to: names, `team-*`, `*`; default nobody. */
   users: z.array(userPattern).optional(),
+  /** What presence shows of the user, at most 1 KB as JSON. */
   info: info.optional(),
 });
 export type TokenClaims = z.infer<typeof tokenClaims>;

@@ -22,10 +22,13 @@ export interface PublishFailure {
  */
 export class PublishError extends Error {
   readonly code: PublishErrorCode;
+  /** Whether the same call may succeed later. */
   readonly retryable: boolean;
+  /** HTTP status of the last answer; undefined when there was none. */
   readonly status: number | undefined;
   /** What the api asks to wait before another try, in ms; undefined where it does not say. */
   readonly retryAfterMs: number | undefined;
+  /** What became of each room, or of each event of `publishMany`, where that is known. */
   readonly results: readonly PublishResult[] | readonly BatchResult[] | undefined;
   /** The id of each command that was sent, in order. */
   readonly ids: readonly string[];

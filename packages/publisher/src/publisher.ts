@@ -8,6 +8,7 @@ import type { EventMap, Publication, PublishedRoom, ToRoom, ToRooms, ToUser } fr
 export interface PublisherOptions {
   /** Where the api is, such as `https://rt.example.com`. */
   url: string;
+  /** With the scope `publish` for the rooms of its events, and `read` for `history`. */
   apiKey: string;
   /** Of everything that names no other; default `/`. */
   namespace?: string;
@@ -20,7 +21,7 @@ export interface PublisherOptions {
 export interface CallOptions {
   /** Ends the call; it rejects with the signal's reason. What was sent may be carried out all the same. */
   signal?: AbortSignal;
-  /** For all tries together, in ms. */
+  /** For all tries together, in ms; default that of the publisher. */
   timeoutMs?: number;
 }
 
@@ -31,14 +32,16 @@ export interface HistoryQuery {
   limit?: number;
   /** Default `forward`, from the oldest event that is kept. */
   direction?: 'forward' | 'backward';
+  /** Default that of the publisher. */
   namespace?: string;
 }
 
 /** Publishes to a cluster over HTTP. Holds nothing that would have to be closed. */
 export interface Publisher<Events extends object = EventMap> {
   /**
-   * Resolves when the event is in the log of its room, of all its rooms, or of its user's inbox. Tries again with the same id, so one call is at
-   * most one event in each log; an ephemeral event is tried once. Rejects with a `PublishError`.
+   * Resolves when the event is in the log of its room, of all its rooms, or of its user's inbox. Tries again with the
+   * same id, so one call is at most one event in each log; an ephemeral event is tried once. Rejects with a
+   * `PublishError`.
    */
   publish(publication: ToRoom<Events> | ToUser<Events>, options?: CallOptions): Promise<PublishedRoom>;
   publish(publication: ToRooms<Events>, options?: CallOptions): Promise<PublishedRoom[]>;
@@ -47,7 +50,7 @@ export interface Publisher<Events extends object = EventMap> {
     publications: readonly Publication<Events>[],
     options?: CallOptions,
   ): Promise<PublishedRoom[][]>;
-  /** Reads what is kept of a room, and where the room is now. */
+  /** Reads a page of what is kept of a room, and where the room is now. Rejects with a `PublishError`. */
   history(room: string, query?: HistoryQuery, options?: CallOptions): Promise<HistoryResponse>;
 }
 

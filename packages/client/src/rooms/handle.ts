@@ -40,7 +40,9 @@ export interface JoinOptions {
   onReset?: ((reset: RoomReset) => void) | undefined;
   /** Hear who is in the room; asks for the action `presence`. */
   presence?: boolean | undefined;
+  /** Called with everybody who is there whenever that changes. */
   onPresence?: ((presence: PresenceView) => void) | undefined;
+  /** Called whenever the state of the subscription is another; the error says why it is `refused` or `left`. */
   onState?: ((state: RoomState, error: FanfareError | undefined) => void) | undefined;
 }
 

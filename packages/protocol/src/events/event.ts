@@ -8,6 +8,7 @@ export interface EventDefinition<Payload extends z.ZodType, Ack extends z.ZodTyp
   readonly ack: Ack;
 }
 
+/** Defines an event that clients send: its payload and the data of its ack, as zod schemas. */
 export const defineEvent = <Payload extends z.ZodType, Ack extends z.ZodType>(
   name: string,
   schemas: { payload: Payload; ack: Ack },

@@ -63,6 +63,7 @@ export const roomJoin = defineEvent('room:join', {
   ack: z.union([joinedRoom, z.object({ rooms: z.array(z.union([joinedRoom, refusedRoom])) })]),
 });
 
+/** Leave a room; of one that the socket is not in it is no error. */
 export const roomLeave = defineEvent('room:leave', {
   payload: z.strictObject({ room: roomName }),
   ack: z.object({}),

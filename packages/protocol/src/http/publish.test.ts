@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { batchRequest, publishRequest } from './http.ts';
+import { batchRequest, publishRequest } from './publish.ts';
 
 const good = { event: 'task:created', data: { id: 7 } };
 const messagesOf = (body: unknown): string =>
