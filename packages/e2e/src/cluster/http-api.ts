@@ -30,3 +30,13 @@ export const readCluster = async ({ url, apiKey }: Server): Promise<ClusterRespo
   const response = await fetch(`${url}/v1/cluster`, { headers: { authorization: `Bearer ${apiKey}` } });
   return clusterResponse.parse(await response.json());
 };
+
+/** An order about a user; the status of the answer. */
+export const order = async ({ url, apiKey }: Server, path: string, body: unknown): Promise<number> => {
+  const response = await fetch(`${url}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return response.status;
+};

@@ -1,10 +1,11 @@
 import { type Single, type Stack, startSingle, startStack } from '@fanfare/local';
 import { type PresenceChanged, presencePage } from '@fanfare/protocol';
-import { eventually } from '@fanfare/testing';
+import { eventually, nextEvent } from '@fanfare/testing';
+import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Client, openClient } from '../clients/stock-client.ts';
 import { READY, readinessOf } from './app-process.ts';
-import { publish, readCluster } from './http-api.ts';
+import { order, publish, readCluster } from './http-api.ts';
 import { scrape, total } from './metrics.ts';
 import { descendantsOf, isAlive } from './processes.ts';
 import { createWorkerLog, type WorkerLog } from './worker-log.ts';
@@ -182,6 +183,40 @@ describe('one node of two workers without Redis', () => {
       await Promise.all(clients.map((client) => client.hears(data)));
     }
     expect(clients.map(({ heard }) => heard.length)).toEqual(clients.map(() => 3));
+  });
+
+  test('a revoked user is gone from every worker and comes into none again, and others stay (C2, C3) (G6)', async () => {
+    await using owner = new AsyncDisposableStack();
+    const token = await single.issueToken({ sub: 'mallory' });
+    const { clients } = await openOnWorkers(owner, { ...single, token, node: 'n1', log });
+    const bystander = owner.use(await openClient(single.url, { token: single.token, room: ROOM }));
+    expect(await order(single, '/v1/revocations', { user: 'mallory' })).toBe(200);
+    await eventually(() => expect(clients.map(({ lost }) => lost.length)).toEqual(clients.map(() => 1)));
+    await tellAll(single, 'after');
+    await bystander.hears('after');
+    // As many as reach both workers.
+    const codes = await Promise.all(
+      clients.map(async () => {
+        const again = io(single.url, { auth: { token }, transports: ['websocket'], forceNew: true });
+        owner.defer(() => void again.disconnect());
+        const [error] = await nextEvent(again, 'connect_error');
+        return error;
+      }),
+    );
+    expect(codes).toMatchObject(clients.map(() => ({ data: { code: 'token_revoked' } })));
+    expect(clients.map(({ heard, joins }) => [heard, joins])).toEqual(clients.map(() => [[], 1]));
+    expect(bystander.lost).toEqual([]);
+  });
+
+  test('a user is disconnected on every worker, to come back or not (C2, C3)', async () => {
+    await using owner = new AsyncDisposableStack();
+    const token = await single.issueToken({ sub: 'ann' });
+    const { clients } = await openOnWorkers(owner, { ...single, token, node: 'n1', log });
+    expect(await order(single, '/v1/users/ann/disconnect', { reconnect: true })).toBe(200);
+    await expectBack(clients);
+    expect(await order(single, '/v1/users/ann/disconnect', {})).toBe(200);
+    await eventually(() => expect(clients.map(({ lost }) => lost.length)).toEqual(clients.map(() => 2)));
+    expect(clients.map(({ lost }) => lost.at(-1))).toEqual(clients.map(() => 'io server disconnect'));
   });
 
   test('clients come back when all workers are killed at once (C3)', async () => {
