@@ -15,11 +15,14 @@ export class Meter {
   bytes = 0;
   refusals = 0;
   handshakes = 0;
+  connects = 0;
+  /** Packets since the connection was last made to wait for the next turn of the event loop. */
+  streak = 0;
   /** Bytes that have come in since the last event. */
   unbilled = 0;
 }
 
-export type Bucket = 'packets' | 'events' | 'joins' | 'bytes' | 'refusals' | 'handshakes';
+export type Bucket = 'packets' | 'events' | 'joins' | 'bytes' | 'refusals' | 'handshakes' | 'connects';
 
 /**
  * Takes `cost` tokens and returns 0, or returns the ms until there is a token. A bucket with one token left pays any

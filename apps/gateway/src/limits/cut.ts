@@ -17,10 +17,12 @@ export const cut = (connection: Connection): void => {
   const webSocket: unknown = Reflect.get(connection.transport, 'socket');
   call(webSocket, 'pause');
   connection.close();
-  setTimeout(() => {
+  const end = () => {
     connection.close(true);
     call(webSocket, 'terminate');
-  }, LAST_WORDS_MS).unref();
+  };
+  // After what waits to be written: a process that was held up takes its timers first.
+  setTimeout(() => setImmediate(end), LAST_WORDS_MS).unref();
 };
 
 /** Of ws 8.23.0. */
@@ -29,3 +31,16 @@ const call = (webSocket: unknown, name: 'pause' | 'terminate'): void => {
   const method: unknown = Reflect.get(webSocket, name);
   if (typeof method === 'function') method.call(webSocket);
 };
+
+/**
+ * Whether the next message of a connection waits for the next turn of the event loop: thousands of them fit into what is
+ * read at once, and everybody else would wait for the last one. ws reads no more of the connection meanwhile.
+ */
+export const takeTurns = ({ transport }: Connection, waits: boolean): void => {
+  const receiver: unknown = propertyOf(propertyOf(transport, 'socket'), '_receiver');
+  if (typeof receiver !== 'object' || receiver === null || !('_allowSynchronousEvents' in receiver)) return;
+  Object.assign(receiver, { _allowSynchronousEvents: !waits });
+};
+
+const propertyOf = (target: unknown, name: string): unknown =>
+  typeof target === 'object' && target !== null ? Reflect.get(target, name) : undefined;

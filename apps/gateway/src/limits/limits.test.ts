@@ -181,11 +181,28 @@ describe('packets of Engine.IO', () => {
     expect(await limited(node, 'socket_packets')).toEqual({ cut: 1 });
   });
 
-  it('of a stock client that has much to say at once pass', async () => {
+  it.each(['polling', 'websocket'])(
+    'of a stock client that has much to say at once by %s pass, in its order',
+    async (transport) => {
+      await using node = await startNode();
+      const alice = await node.connect('alice', { transports: [transport] });
+      const order: number[] = [];
+      const answers = Array.from({ length: 900 }, async (_, n) => {
+        expect(await ask(alice, 'room:leave', join(n))).toMatchObject({ ok: true });
+        order.push(n);
+      });
+      await Promise.all(answers);
+      expect(order).toEqual(answers.map((_, n) => n));
+    },
+  );
+
+  it('that ask for namespaces over and over end the connection', async () => {
     await using node = await startNode();
-    const alice = await node.connect('alice', { transports: ['polling'] });
-    const answers = Promise.all(Array.from({ length: 900 }, (_, n) => ask(alice, 'room:leave', join(n))));
-    expect((await answers).every(({ ok }) => ok)).toBe(true);
+    const alice = await node.connect('alice', { reconnection: false });
+    const gone = nextEvent(alice, 'disconnect');
+    for (let n = 0; n < 200; n += 1) alice.io.engine.write(`0/nowhere${n},`);
+    expect((await gone)[0]).toBe('transport close');
+    expect(await limited(node, 'socket_connects')).toEqual({ cut: 1 });
   });
 
   it('that come one by one and too fast end the connection', async () => {

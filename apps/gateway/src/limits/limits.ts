@@ -6,7 +6,7 @@ import { refusal } from '../socket/refusal.ts';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 import { addressKey } from './address-key.ts';
 import { type Bucket, Meter, Meters, type Rate, take } from './bucket.ts';
-import { type Connection, cut } from './cut.ts';
+import { type Connection, cut, takeTurns } from './cut.ts';
 import type { CountLimit, LimitConfig, LimitName, RateLimit } from './settings.ts';
 
 /** What became of something above a limit: `dry_run` was let through. */
@@ -18,6 +18,8 @@ export type ReportLimited = (limit: LimitName, outcome: LimitOutcome) => void;
 export interface Limits {
   /** A packet of Engine.IO, before anything reads it; false when the connection was cut off. */
   packet(connection: Connection, bytes: number): boolean;
+  /** A wish to join a namespace, before it is parsed; false when the connection was cut off. */
+  connect(connection: Connection): boolean;
   /** Many packets at once, before they are parsed; false when the connection was cut off. */
   packets(connection: Connection, count: number): boolean;
   /** An event or ack of a socket; returns why it is refused. */
@@ -42,6 +44,9 @@ interface Charge {
   scope: 'socket' | 'user' | 'ip';
   isDryRun: boolean;
 }
+
+/** Packets of a connection that are taken one after the other: about 1 ms of work. */
+const PACKETS_PER_TURN = 32;
 
 /** When to ask a full node again, in ms: a connection has to end first. */
 const FULL_RETRY_MS = 5000;
@@ -68,6 +73,7 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
   const perByte = chargesOf('bytes', ['socket_bytes', 'user_bytes', 'ip_bytes']);
   const perJoin = chargesOf('joins', ['socket_joins', 'user_joins', 'ip_joins']);
   const [perPacket] = chargesOf('packets', ['socket_packets']);
+  const [perConnect] = chargesOf('connects', ['socket_connects']);
   const [perRefusal] = chargesOf('refusals', ['socket_refusals']);
   const [perHandshake] = chargesOf('handshakes', ['node_handshakes']);
 
@@ -133,10 +139,20 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     packet: (connection, bytes) => {
       const now = performance.now();
       const meter = connections.of(connection, now);
+      meter.streak += 1;
+      if (meter.streak >= PACKETS_PER_TURN) {
+        takeTurns(connection, meter.streak === PACKETS_PER_TURN);
+        if (meter.streak > PACKETS_PER_TURN) meter.streak = 0;
+      }
       if (spend(meter, perPacket, { now }) > 0) return cutOff(connection, 'socket_packets');
       meter.unbilled += bytes;
       // What is no event is billed to nobody: a flood of it ends here.
       return meter.unbilled <= mostUnbilled || cutOff(connection, 'socket_bytes');
+    },
+    connect: (connection) => {
+      const now = performance.now();
+      const waitMs = spend(connections.of(connection, now), perConnect, { now });
+      return waitMs === 0 || cutOff(connection, 'socket_connects');
     },
     packets: (connection, count) => {
       const most = rates.socket_packets?.burst ?? Infinity;

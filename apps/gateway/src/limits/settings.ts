@@ -5,6 +5,7 @@ import type { Rate } from './bucket.ts';
 /** Token buckets by name; the name stands as a label and in FANFARE_LIMITS_DRY_RUN. */
 export const RATE_LIMITS = [
   'socket_packets',
+  'socket_connects',
   'socket_events',
   'socket_joins',
   'socket_bytes',
@@ -50,6 +51,9 @@ const isLimit = (name: string): boolean => [...RATE_LIMITS, ...COUNT_LIMITS].som
 export const limitSettings = {
   FANFARE_LIMIT_SOCKET_PACKETS: rateOf('2000/5000').describe(
     'Engine.IO packets of a connection, a second/at once; one above is cut off unread',
+  ),
+  FANFARE_LIMIT_SOCKET_CONNECTS: rateOf('10/100').describe(
+    'Times that a connection asks to join a namespace, a second/at once; one above is cut off',
   ),
   FANFARE_LIMIT_SOCKET_EVENTS: rateOf('200/1000').describe(
     'Events and acks of a connection, a second/at once; those above are refused',
@@ -113,6 +117,7 @@ export const readLimits = (settings: LimitSettings, workers: number): LimitConfi
   return {
     rates: {
       socket_packets: settings.FANFARE_LIMIT_SOCKET_PACKETS,
+      socket_connects: settings.FANFARE_LIMIT_SOCKET_CONNECTS,
       socket_events: settings.FANFARE_LIMIT_SOCKET_EVENTS,
       socket_joins: settings.FANFARE_LIMIT_SOCKET_JOINS,
       socket_bytes: settings.FANFARE_LIMIT_SOCKET_BYTES,

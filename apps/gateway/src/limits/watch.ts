@@ -5,6 +5,12 @@ import type { Limits } from './limits.ts';
 /** Between the packets of a payload of long polling. */
 const SEPARATOR = '\u001e';
 
+/** Longest that a connection which is closed waits for a poll to be told so, in ms; stock keeps it for 30 s. */
+const CLOSE_MS = 3000;
+
+/** The first character of a packet of Socket.IO that asks to join a namespace, a zero. */
+const CONNECT = 48;
+
 interface EnginePacket {
   type: string;
   data?: unknown;
@@ -16,7 +22,9 @@ export function watchConnections(io: GatewayServer, limits: Limits): void {
   function onPacket(this: Connection, { type, data }: EnginePacket): void {
     // The answer to a ping is all that an idle connection sends: it is free, so that nothing is kept for one.
     if (type === 'pong' && Reflect.get(this, 'pingTimeoutTimer') !== null) return;
-    limits.packet(this, lengthOf(data));
+    if (!limits.packet(this, lengthOf(data))) return;
+    if (type === 'message' && typeof data === 'string' && data.charCodeAt(0) === CONNECT)
+      limits.connect(this);
   }
   io.engine.on('connection', (connection: Connection) => {
     connection.on('packet', onPacket);
@@ -39,6 +47,7 @@ const watchPolls = (connection: Connection, limits: Limits): void => {
   const onData: unknown = Reflect.get(transport, 'onData');
   if (typeof onData !== 'function') throw new Error('this version of engine.io has no Polling#onData');
   Object.assign(transport, {
+    closeTimeout: CLOSE_MS,
     onData(data: unknown) {
       if (typeof data !== 'string' || limits.packets(connection, countPackets(data)))
         onData.call(transport, data);
