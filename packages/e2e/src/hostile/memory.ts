@@ -7,6 +7,7 @@ const collected = z.object({
   heapUsed: z.number(),
   external: z.number(),
   rss: z.number(),
+  loopMs: z.number(),
 });
 
 const PRELOAD = new URL('./collect-on-signal.ts', import.meta.url);
@@ -16,6 +17,8 @@ export interface Held {
   /** Heap and what hangs on it. */
   bytes: number;
   rss: number;
+  /** The most of the processor's time between two of its timers of 5 ms since it was last asked, in ms. */
+  loopMs: number;
 }
 
 /** Asks gateways that were started with `env`, and whose lines go to `hear`, for what they hold. */
@@ -25,8 +28,8 @@ export const createMemoryProbe = () => {
     env: { NODE_OPTIONS: `--import=${PRELOAD.href}` },
     hear: ({ text }: LogLine): void => {
       if (!text.startsWith('{"collected"')) return;
-      const answer = collected.parse(JSON.parse(text));
-      waiting.get(answer.collected)?.({ bytes: answer.heapUsed + answer.external, rss: answer.rss });
+      const { collected: pid, heapUsed, external, rss, loopMs } = collected.parse(JSON.parse(text));
+      waiting.get(pid)?.({ bytes: heapUsed + external, rss, loopMs });
     },
     held: ({ pid }: GatewayNode): Promise<Held> =>
       new Promise((resolve) => {

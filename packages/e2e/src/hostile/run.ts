@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { type Stack, startStack } from '@fanfare/local';
 import { type Exit, eventually } from '@fanfare/testing';
 import { createRandom } from '../chaos/random.ts';
@@ -5,8 +6,10 @@ import { type Check, judge } from '../chaos/verdict.ts';
 import type { Attack, Outcome, Scale, Target } from './attack.ts';
 import { ATTACKS } from './attacks/index.ts';
 import { Healthy, type Window } from './healthy.ts';
-import { createMemoryProbe } from './memory.ts';
+import { createMemoryProbe, type Held } from './memory.ts';
 
+/** As `nice` has it. */
+const LOWEST_PRIORITY = 19;
 const CLIENTS = 50;
 const ROOMS = 10;
 /** Attackers that the contract cuts are gone by then. */
@@ -15,10 +18,16 @@ const CUT_MS = 2000;
 const HEALTHY_P99_MS = 50;
 /** Enough events for a p99, however short the attack was and however busy the machine. */
 const ENOUGH_HEARD = 100;
+/** What a gateway may do in one go, in ms of the processor: nobody waits longer for it, however busy the machine. */
+const TURN_MS = 50;
 /** Nothing of an attack is left in a gateway but noise: a tenth, and caches of a fixed size. */
 const MEMORY_FACTOR = 1.1;
 const MEMORY_NOISE_BYTES = 4_000_000;
 const MEMORY_PATIENCE_MS = 30_000;
+/** Attacks are repeated for so long where latency is judged: a p99 takes hundreds of events. */
+const JUDGED_MS = 6000;
+/** Those who were cut are back after so long, as a stock client would be. */
+const BACK_MS = 1000;
 
 /** What came of an attack. */
 export interface Row {
@@ -27,6 +36,8 @@ export interface Row {
   sent: number;
   tookMs: number;
   healthy: Window;
+  /** The most of the processor that a gateway used without a look at its timers, in ms: what all of its clients waited. */
+  loopMs: number;
   slowestCutMs: number | undefined;
   /** The most that a gateway held after collection, over what it held before the first attack. */
   memory: number;
@@ -47,7 +58,11 @@ export interface RunOptions {
   only?: readonly string[];
   /** How long the healthy clients are measured without an attack, in ms. */
   calmMs: number;
-  /** Whether the latency of the healthy clients is judged too: that takes a machine with nothing else to do. */
+  /**
+   * Whether the latency of the healthy clients is judged too: that takes a machine with nothing else to do. Attackers have
+   * machines of their own, so these get what the others leave of the processors, and so does a thread that only counts
+   * while the clients are measured without an attack. Takes the priority of this thread for good.
+   */
   judgesLatency: boolean;
   onProgress?: (line: string) => void;
 }
@@ -71,11 +86,12 @@ export const runHostile = async (options: RunOptions): Promise<Report> => {
   const { url, apiKey, token } = stack;
   const nodes = stack.nodes.map((node) => node.url);
   await using healthy = await Healthy.start({ url, apiKey, token, nodes, clients: CLIENTS, rooms: ROOMS });
+  if (options.judgesLatency) setPriority(LOWEST_PRIORITY);
   await elapsed(options.calmMs / 2);
   await healthy.window();
-  await elapsed(options.calmMs);
+  await (options.judgesLatency ? busy(options.calmMs) : elapsed(options.calmMs));
   const calm = await healthy.window();
-  const before = await heldBy(stack, probe);
+  const before = (await askAll(stack, probe)).map(({ bytes }) => bytes);
   onProgress(`without an attack: ${describe(calm)}`);
   const chosen = ATTACKS.filter(
     ({ name }) => !options.only?.length || options.only.some((word) => name.includes(word)),
@@ -84,7 +100,8 @@ export const runHostile = async (options: RunOptions): Promise<Report> => {
   const rows: Row[] = [];
   for (const attack of chosen) {
     const target = { stack, scale, random: createRandom(seed + rows.length) };
-    const row = await carryOut(attack, { target, healthy, p99Ms, before, probe, exits });
+    const minMs = options.judgesLatency ? JUDGED_MS : 0;
+    const row = await carryOut(attack, { target, healthy, minMs, p99Ms, before, probe, exits });
     rows.push(row);
     onProgress(`${row.ok ? 'ok    ' : 'NOT OK'} ${attack.name}: ${describeRow(row)}`);
   }
@@ -94,24 +111,51 @@ export const runHostile = async (options: RunOptions): Promise<Report> => {
 // A rate and its latency are measured in time.
 const elapsed = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const heldBy = (stack: Stack, probe: Probe): Promise<number[]> =>
-  Promise.all(stack.nodes.map(async (node) => (await probe.held(node)).bytes));
+/** Takes what is left of a processor. */
+const busy = async (ms: number): Promise<void> => {
+  const until = performance.now() + ms;
+  while (performance.now() < until) {
+    const pause = performance.now() + 10;
+    while (performance.now() < pause);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+};
+
+const askAll = (stack: Stack, probe: Probe): Promise<Held[]> =>
+  Promise.all(stack.nodes.map((node) => probe.held(node)));
+
+/** Attacks again until the time is over. */
+const repeat = async (attack: Attack, target: Target, minMs: number): Promise<Outcome> => {
+  const until = performance.now() + minMs;
+  let all = await attack.run(target);
+  while (performance.now() + BACK_MS < until) {
+    await elapsed(BACK_MS);
+    const { sent, cutMs, checks } = await attack.run(target);
+    all = {
+      sent: all.sent + sent,
+      ...(cutMs !== undefined && { cutMs: [...(all.cutMs ?? []), ...cutMs] }),
+      ...(checks !== undefined && { checks: [...(all.checks ?? []), ...checks] }),
+    };
+  }
+  return all;
+};
 
 const carryOut = async (
   attack: Attack,
   run: {
     target: Target;
     healthy: Healthy;
+    minMs: number;
     p99Ms: number;
     before: readonly number[];
     probe: Probe;
     exits: readonly { name: string; exit: Exit }[];
   },
 ): Promise<Row> => {
-  const { target, healthy, p99Ms, before, probe, exits } = run;
+  const { target, healthy, minMs, p99Ms, before, probe, exits } = run;
   await healthy.window();
   const began = performance.now();
-  const outcome = await attack.run(target);
+  const outcome = await repeat(attack, target, minMs);
   const tookMs = Math.round(performance.now() - began);
   await elapsed(Math.max(0, 1500 - tookMs));
   const window = await healthy.window(ENOUGH_HEARD);
@@ -123,6 +167,7 @@ const carryOut = async (
     sent: outcome.sent,
     tookMs,
     healthy: window,
+    loopMs: growth.loopMs,
     slowestCutMs: outcome.cutMs && Math.max(...outcome.cutMs),
     memory: growth.worst,
     checks,
@@ -133,10 +178,14 @@ const carryOut = async (
 const settledGrowth = async (
   stack: Stack,
   { probe, before }: { probe: Probe; before: readonly number[] },
-): Promise<{ worst: number; excess: number }> => {
+): Promise<{ worst: number; excess: number; loopMs: number }> => {
   let growth = { worst: 0, excess: 0 };
+  let loopMs: number | undefined;
   const assertBack = async () => {
-    const now = await heldBy(stack, probe);
+    const asked = await askAll(stack, probe);
+    // Later answers tell of the time after the attack.
+    loopMs ??= Math.max(...asked.map((held) => held.loopMs));
+    const now = asked.map(({ bytes }) => bytes);
     const of = (i: number) => before[i] ?? 0;
     growth = {
       worst: Math.max(...now.map((bytes, i) => bytes / of(i))),
@@ -145,7 +194,7 @@ const settledGrowth = async (
     if (growth.excess > 0) throw new Error(`${growth.excess} bytes too many`);
   };
   await eventually(assertBack, { timeoutMs: MEMORY_PATIENCE_MS }).catch(() => undefined);
-  return growth;
+  return { ...growth, loopMs: loopMs ?? 0 };
 };
 
 const checksOf = (
@@ -155,7 +204,7 @@ const checksOf = (
     window: Window;
     /** The most that it may be. */
     p99Ms: number;
-    growth: { excess: number };
+    growth: { excess: number; loopMs: number };
     exits: readonly unknown[];
   },
 ): Check[] => {
@@ -163,6 +212,7 @@ const checksOf = (
   return [
     { name: 'processes that exited', value: exits.length, exactly: 0 },
     { name: 'bytes held above a tenth more than before', value: growth.excess, exactly: 0 },
+    { name: 'longest turn of a gateway, ms', value: growth.loopMs, atMost: TURN_MS },
     { name: 'healthy p99, ms', value: window.p99, atMost: p99Ms },
     { name: 'events heard by the healthy', value: window.heard, atLeast: ENOUGH_HEARD },
     { name: 'healthy clients disconnected', value: window.disconnects, exactly: 0 },
@@ -185,5 +235,5 @@ const describe = ({ heard, p50, p99, max }: Window): string =>
 const describeRow = (row: Row): string => {
   const wrong = row.checks.filter((check) => !check.ok).map(({ name, value }) => `${name} ${value}`);
   const cut = row.slowestCutMs === undefined ? '' : `, cut within ${Math.round(row.slowestCutMs)} ms`;
-  return `${row.sent} sent in ${(row.tookMs / 1000).toFixed(1)} s${cut}, memory × ${row.memory.toFixed(2)}, ${describe(row.healthy)}${wrong.length > 0 ? `; ${wrong.join(', ')}` : ''}`;
+  return `${row.sent} sent in ${(row.tookMs / 1000).toFixed(1)} s${cut}, memory × ${row.memory.toFixed(2)}, loop ${Math.round(row.loopMs)} ms, ${describe(row.healthy)}${wrong.length > 0 ? `; ${wrong.join(', ')}` : ''}`;
 };
