@@ -8,7 +8,7 @@ const MOST = 1000;
 
 /** `GET /v1/rooms/{room}/presence`. */
 export const presenceRoute = (deps: {
-  /** Absent on a machine without Redis. */
+  /** Absent where there is neither Redis nor a primary that keeps it. */
   presence: ClusterPublisher['presence'];
   namespaces: readonly string[];
 }): Route =>
@@ -42,10 +42,7 @@ export const presenceRoute = (deps: {
     handle: async ({ params: { room }, query: { cursor, limit, namespace } }) => {
       checkNamespace(deps.namespaces, namespace);
       if (deps.presence === undefined) {
-        throw new AppError(
-          'not_found',
-          'This machine runs without Redis: the api does not know who is in a room',
-        );
+        throw new AppError('not_found', 'The api has no Redis, so it does not know who is in a room');
       }
       return deps.presence({ namespace, room }, { after: cursor, limit });
     },
