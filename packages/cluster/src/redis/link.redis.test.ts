@@ -1,5 +1,5 @@
 import { setImmediate as immediate } from 'node:timers/promises';
-import { eventually, RedisServer } from '@fanfare/testing';
+import { eventually, freePort, RedisServer } from '@fanfare/testing';
 import { describe, expect, it } from 'vitest';
 import { connectRedis } from './link.ts';
 import { redisUrl } from './url.ts';
@@ -35,5 +35,31 @@ describe('the link to a standalone Redis', () => {
     server.kill('SIGCONT');
     // Answers come back in order, so both were sent before this one.
     expect(await link.pub.mget('first', 'second')).toEqual(['sent', 'sent']);
+  });
+
+  it('tells of a password that is refused although it was told that nobody listened there before', async () => {
+    const port = await freePort();
+    const told: (string | undefined)[] = [];
+    await using link = connectRedis({
+      target: redisUrl.parse(`redis://gateway:wrong@127.0.0.1:${port}`),
+      name: 'test',
+      onChange: (up, reason) => told.push(up ? 'up' : reason),
+    });
+    const absent = expect.stringMatching(
+      /^Nothing listens where Redis at .* start it, or correct REDIS_URL$/,
+    );
+    await eventually(() => expect(told).toEqual([absent]), { timeoutMs: 5000 });
+    await using server = await RedisServer.start({ port });
+    const refused = `Redis at 127.0.0.1:${port} refuses the user "gateway" or its password: check REDIS_URL`;
+    await eventually(() => expect(told).toEqual([absent, refused]), { timeoutMs: 5000 });
+    const admin = connectRedis({
+      target: redisUrl.parse(server.url),
+      name: 'admin',
+      onChange: () => undefined,
+    });
+    await using _ = admin;
+    await eventually(() => admin.pub.call('ACL', 'SETUSER', 'gateway', 'on', '>wrong', '+@all', '&*'));
+    await eventually(() => expect(told).toEqual([absent, refused, 'up']), { timeoutMs: 5000 });
+    expect(link.up).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { createChangeTeller, type LinkChange } from './away.ts';
 import type { RedisCommands } from './script.ts';
 import type { RedisTarget } from './url.ts';
 
@@ -22,12 +23,9 @@ export interface RedisLink extends AsyncDisposable {
   reconnect(): void;
 }
 
-export interface LinkOptions {
-  target: RedisTarget;
+export interface LinkOptions extends LinkChange {
   /** Shows in `CLIENT LIST`. */
   name: string;
-  /** Told when the link goes or comes back. */
-  onChange: (up: boolean, reason?: string) => void;
 }
 
 /** Milliseconds until the next try: never above half a second, so that a Redis that is back is used at once. */
@@ -90,25 +88,6 @@ const writeTogether = (client: Redis): void => {
 export const connectRedis = (options: LinkOptions): RedisLink =>
   options.target.kind === 'cluster' ? connectCluster(options) : connectOne(options);
 
-/** Tells `onChange` of changes only, and not of the moments in which a first connection is being made. */
-const createChangeTeller = (isUp: () => boolean, onChange: LinkOptions['onChange']) => {
-  let told: boolean | undefined;
-  let lastError: string | undefined;
-  const tell = () => {
-    const isConnecting = told === undefined && !isUp() && lastError === undefined;
-    if (isUp() === told || isConnecting) return;
-    told = isUp();
-    onChange(told, told ? undefined : lastError);
-  };
-  return {
-    tell,
-    fail: (error: Error) => {
-      lastError = error.message;
-      tell();
-    },
-  };
-};
-
 /** A standalone Redis, or the master that sentinels name. */
 function connectOne(options: LinkOptions): RedisLink {
   const { target } = options;
@@ -135,11 +114,12 @@ function connectOne(options: LinkOptions): RedisLink {
   // The bus makes its subscriptions again itself, so that it knows when all of them stand.
   const sub = connect('sub', { autoResubscribe: false });
   const isUp = () => pub.status === 'ready' && sub.status === 'ready';
-  const teller = createChangeTeller(isUp, options.onChange);
+  const teller = createChangeTeller(isUp, options);
   for (const client of [pub, sub]) {
-    client.on('error', teller.fail);
-    client.on('ready', teller.tell);
-    client.on('close', teller.tell);
+    const { failed, closed } = teller.createLoss();
+    client.on('error', failed);
+    client.on('ready', teller.ready);
+    client.on('close', closed);
   }
   return {
     pub,
@@ -191,10 +171,11 @@ function connectCluster(options: LinkOptions): RedisLink {
     redisOptions: { ...commonOptions(options, 'cluster'), commandTimeout: COMMAND_TIMEOUT_MS },
   });
   const isUp = () => cluster.status === 'ready';
-  const teller = createChangeTeller(isUp, options.onChange);
-  cluster.on('error', teller.fail);
-  cluster.on('ready', teller.tell);
-  cluster.on('close', teller.tell);
+  const teller = createChangeTeller(isUp, options);
+  const { failed, closed } = teller.createLoss();
+  cluster.on('error', failed);
+  cluster.on('ready', teller.ready);
+  cluster.on('close', closed);
   let settling: NodeJS.Timeout | undefined;
   return {
     pub: cluster,

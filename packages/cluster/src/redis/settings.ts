@@ -22,6 +22,16 @@ const RULES: Record<string, (value: string) => string | undefined> = {
       : `Redis takes commands of ${Math.round(Number(value) / 1024 ** 2)} MB, so that one can use up its memory. Set "proto-max-bulk-len 8mb"`,
 };
 
+const LEAST_VERSION = 7;
+
+/** What is wrong with the version that `INFO server` tells; what tells none is taken for good. */
+export const versionWarning = (info: string): string | undefined => {
+  const version = /^redis_version:(\d+[.\d]*)/m.exec(info)?.[1];
+  return version === undefined || Number.parseInt(version, 10) >= LEAST_VERSION
+    ? undefined
+    : `Redis is version ${version}, and much fails on it. Take ${LEAST_VERSION} or newer, or Valkey`;
+};
+
 const settingReply = z.tuple([z.string(), z.string()]);
 
 /**
@@ -30,12 +40,13 @@ const settingReply = z.tuple([z.string(), z.string()]);
  */
 export async function redisWarnings(redis: RedisCommands): Promise<string[]> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
-  const warnings = servers.flatMap((server) =>
-    Object.entries(RULES).map(async ([name, complain]) => {
+  const warnings = servers.flatMap((server) => [
+    server.info('server').then(versionWarning),
+    ...Object.entries(RULES).map(async ([name, complain]) => {
       const [, value] = settingReply.parse(await server.config('GET', name));
       return complain(value);
     }),
-  );
+  ]);
   try {
     const found = await Promise.all(warnings);
     return [...new Set(found.filter((warning) => warning !== undefined))];

@@ -66,15 +66,24 @@ describe('a Redis with TLS', () => {
     await eventually(() => expect(heard).toEqual(['socket.io#/# over TLS']));
   });
 
+  it('tells who asks it without TLS what to write', async () => {
+    await using link = connect(redis.url.replace('rediss:', 'redis:'));
+    await eventually(() => expect(link.reasons).toEqual([expect.stringMatching(/want TLS: rediss:\/\//)]));
+  });
+
   it('is not talked to by who does not know its authority, and the reason is told', async () => {
     await using link = connect(redis.url);
-    await eventually(() => expect(link.reasons).toEqual([expect.stringMatching(/certificate/)]));
+    await eventually(() =>
+      expect(link.reasons).toEqual([expect.stringMatching(/name it in FANFARE_REDIS_CA_FILE/)]),
+    );
   });
 
   it('is not talked to when its certificate is for another name', async () => {
     await using other = await startRedis('DNS:redis.example.com');
     await using link = connect(other.url, redisCaFile.parse(other.caFile));
-    await eventually(() => expect(link.reasons).toEqual([expect.stringMatching(/altnames/)]));
+    await eventually(() =>
+      expect(link.reasons).toEqual([expect.stringMatching(/use one of them in REDIS_URL/)]),
+    );
   });
 
   it.each([
