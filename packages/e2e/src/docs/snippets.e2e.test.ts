@@ -131,6 +131,62 @@ test('docs/protocol.md: a stock client that joins as it is shown misses and doub
   await eventually(() => expect(heard()).toEqual([...told, 'task:created 7']));
 });
 
+test('docs/protocol.md: it loses nothing when live events come together with the answer to its join', async () => {
+  await using stack = await startStack({ nodes: 2, env: { FANFARE_PRESENCE_GRACE_MS: '0' } });
+  const program = (await snippet('docs/protocol.md', 'js', 'const positions'))
+    .replaceAll('http://localhost:8080', stack.url)
+    .replaceAll('TOKEN', await stack.issueToken({ sub: 'held-up' }))
+    .replace('{ auth', "{ transports: ['websocket'], auth");
+  // Once it has asked it stands still, so that the answer and what follows it wait for it together. The interval keeps
+  // it alive while it is disconnected.
+  const control = `socket.on('connect', () => setImmediate(() => process.kill(process.pid, 'SIGSTOP')));
+    process.on('SIGUSR2', () => (socket.connected ? socket.disconnect() : socket.connect()));
+    setInterval(() => undefined, 60_000);`;
+  const headers = { authorization: `Bearer ${stack.apiKey}`, 'content-type': 'application/json' };
+  const publish = async (data: number) => {
+    const body = JSON.stringify({ room: 'project:42', event: 'task:created', data });
+    expect((await fetch(`${stack.url}/v1/publish`, { method: 'POST', headers, body })).status).toBe(200);
+  };
+  const membersAre = (count: number) =>
+    eventually(
+      async () => {
+        const answer = await fetch(`${stack.url}/v1/rooms/project:42/presence`, { headers });
+        expect(await answer.json()).toMatchObject({ count });
+      },
+      { timeoutMs: 10_000 },
+    );
+
+  const token = await stack.issueToken({ sub: 'watching' });
+  await using sockets = new AsyncDisposableStack();
+  const watching = stack.nodes.map(({ url }) =>
+    sockets.adopt(io(url, { auth: { token }, forceNew: true }), (open) => void open.close()),
+  );
+  for (const one of watching) await one.timeout(5000).emitWithAck('room:join', { room: 'project:42' });
+  await using client = await ManagedProcess.start({
+    command: process.execPath,
+    args: ['--input-type=module', '-e', program + control],
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    name: 'client',
+  });
+  /** Publishes, and lets the client go on when the event waits for it too. */
+  const goOnWith = async (data: number) => {
+    await membersAre(2);
+    const heard = watching.map((one) => nextEvent(one, 'task:created'));
+    await publish(data);
+    await Promise.all(heard);
+    client.kill('SIGCONT');
+    await eventually(() => expect(client.output).toContain(`task:created ${data}`));
+  };
+
+  await goOnWith(1);
+  client.kill('SIGUSR2');
+  await membersAre(1);
+  await publish(2);
+  client.kill('SIGUSR2');
+  await goOnWith(3);
+  expect(client.output.trim().split('\n')).toEqual(['task:created 1', 'task:created 2', 'task:created 3']);
+});
+
 test("docs/protocol.md: a team's handlers run as they are shown, on every node", async () => {
   const folder = await mkdtemp(join(tmpdir(), 'fanfare-docs-'));
   await using stack = new AsyncDisposableStack();
