@@ -17,7 +17,9 @@ const service = z.object({
   ports: z.array(z.string()).default([]),
   volumes: z.array(z.string()).default([]),
   networks: z.array(z.string()),
-  depends_on: z.array(z.string()).default([]),
+  // Compose would replace, or stop, whatever depends on a service that it replaces, and its clients with it.
+  depends_on: z.never().optional(),
+  scale: z.string().optional(),
   healthcheck: z.object({ interval: z.string() }).optional(),
   stop_grace_period: z.string().optional(),
   user: z.string().optional(),
@@ -174,9 +176,8 @@ test('health checks are cheap: every 10 s or less often, and none starts a Node 
   expect(dockerfile).toMatch(/^HEALTHCHECK .* CMD \["bash"/m);
 });
 
-test('a gateway does not wait for a healthy Redis', () => {
-  // The short form of depends_on waits for the start of the container only.
-  expect(services.gateway.depends_on).toEqual(['redis']);
+test('the number of gateways stands in .env, so that no later command forgets it', () => {
+  expect(services.gateway.scale).toMatch(/^\$\{FANFARE_GATEWAYS:-\d\}$/);
 });
 
 test('nginx finds its includes, and the services at their ports', async () => {
