@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { eventually } from '@fanfare/testing';
+import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { range } from '../sdk/session.ts';
 import { type BoardWorld, type Person, startBoardWorld } from './people.ts';
@@ -222,6 +223,28 @@ test('a message that cannot be stored is shown as failed, and sent once by its b
   await message.locator('.sent').waitFor();
   await eventually(async () => expect((await grace.messages()).at(-1)).toBe('Say it again'));
   expect((await grace.messages()).filter((text) => text === 'Say it again')).toHaveLength(1);
+});
+
+test('on a phone nothing is wider than the screen, and a task opens in sight', async () => {
+  const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+  await using hand = await world.enter('grace', phone);
+  const width = () => hand.page.evaluate('document.documentElement.scrollWidth');
+  const inSight = async (locator: Locator) => {
+    const box = await locator.boundingBox();
+    expect(box?.x).toBeGreaterThanOrEqual(0);
+    expect((box?.x ?? 0) + (box?.width ?? 999)).toBeLessThanOrEqual(390);
+  };
+  expect(await width()).toBe(390);
+  await card(hand, 'To do', 'Write the release notes').click();
+  await inSight(hand.page.getByRole('dialog'));
+  await hand.page.getByRole('button', { name: 'Close' }).click();
+  await hand.page.getByLabel(/^Notifications/).click();
+  await inSight(hand.page.locator('.inbox'));
+  await hand.page.getByLabel(/^Notifications/).click();
+  for (const part of ['Chat', 'People'] as const) {
+    await hand.page.getByRole('button', { name: part }).click();
+    expect(await width()).toBe(390);
+  }
 });
 
 test('a dashboard of somebody who may only look counts on by itself (row 33)', async () => {

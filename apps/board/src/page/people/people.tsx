@@ -40,7 +40,7 @@ const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
     <form onSubmit={(event) => void invite(event)} className="inline-form">
       <label>
         <span className="unseen">Name of whom you invite</span>
-        <input name="name" placeholder="Invite by name" required autoComplete="off" autoCapitalize="none" />
+        <input name="name" placeholder="Name" required autoComplete="off" autoCapitalize="none" />
       </label>
       <label>
         <span className="unseen">Role</span>
@@ -90,14 +90,16 @@ export const People = (part: ProjectPart): ReactNode => {
             <li key={member.id}>
               <Avatar name={member.name} isHere={isHere} />
               <span className="person">
-                <strong>{member.name}</strong>
+                <span>
+                  <strong>{member.name}</strong>
+                  {isHere && <small> here now</small>}
+                </span>
                 <small>
                   {isOwner && member.id !== user.id ? (
                     <RoleOf member={member} onGive={(given) => void give(member, given)} />
                   ) : (
                     member.role
                   )}
-                  {isHere ? ', here now' : ''}
                 </small>
               </span>
               {member.id !== user.id && (

@@ -62,12 +62,14 @@ export const TaskCard = ({
       {/* Another element for each state: its appearance shows that something has changed. */}
       <span key={task.version} className={task.version > 1 ? 'task-inside changed' : 'task-inside'}>
         <span className="task-title">{task.title}</span>
-        <span className="task-facts">
-          {task.description !== '' && <span className="has-text" />}
-          {task.comments > 0 && <span className="comments">{task.comments}</span>}
-          <span className="grow" />
-          {assignee !== undefined && <Avatar name={assignee.name} />}
-        </span>
+        {(task.description !== '' || task.comments > 0 || assignee !== undefined) && (
+          <span className="task-facts">
+            {task.description !== '' && <span className="has-text" />}
+            {task.comments > 0 && <span className="comments">{task.comments}</span>}
+            <span className="grow" />
+            {assignee !== undefined && <Avatar name={assignee.name} />}
+          </span>
+        )}
       </span>
     </button>
   );
