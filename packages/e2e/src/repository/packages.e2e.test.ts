@@ -1,0 +1,55 @@
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { ManagedProcess, type ProcessOptions } from '@fanfare/testing';
+import { expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+
+/** What an app does with the packages: their types and their code, without the sources. */
+const APP = `
+  import { createClient } from '@fanfare/client';
+  import { createPublisher } from '@fanfare/publisher';
+  import { outboxSql } from '@fanfare/publisher/outbox';
+  import { fanout } from '@fanfare/fanout';
+  const hasOutbox = outboxSql().includes('CREATE SCHEMA');
+  console.log([createClient, createPublisher, fanout].map((one) => typeof one).join(), hasOutbox);
+`;
+
+const run = async (options: ProcessOptions): Promise<string> => {
+  await using child = await ManagedProcess.start(options);
+  if ((await child.exited).code !== 0) throw child.failure('failed');
+  return child.output;
+};
+
+it('the archives of `npm run packages` work in an app that has none of this repository', async () => {
+  await using stack = new AsyncDisposableStack();
+  const app = await mkdtemp(join(tmpdir(), 'fanfare-app-'));
+  stack.defer(() => rm(app, { recursive: true }));
+  await run({
+    command: 'npm',
+    args: ['run', 'packages'],
+    cwd: ROOT,
+    env: { npm_config_update_notifier: 'false' },
+  });
+  const modules = join(app, 'node_modules');
+  const archives = (await readdir(join(ROOT, 'dist'))).filter((name) => name.endsWith('.tgz')).sort();
+  expect(archives.map((name) => name.replace(/-[\d.]+tgz$/, ''))).toEqual(
+    ['client', 'fanout', 'protocol', 'publisher'].map((name) => `fanfare-${name}`),
+  );
+  for (const archive of archives) {
+    const target = join(modules, '@fanfare', archive.split('-')[1] ?? '');
+    await mkdir(target, { recursive: true });
+    await run({
+      command: 'tar',
+      args: ['-xzf', join(ROOT, 'dist', archive), '-C', target, '--strip-components=1'],
+    });
+  }
+  for (const name of ['zod', 'socket.io-client', 'socket.io'])
+    await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+  await writeFile(join(app, 'app.mjs'), APP);
+  const told = await run({ command: execPath, args: ['app.mjs'], cwd: app });
+  expect(told).toBe('function,function,function true');
+});
