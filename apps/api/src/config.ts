@@ -1,7 +1,14 @@
 import cluster from 'node:cluster';
-import { DEFAULT_RETENTION, redisCaFile, redisUrl, retentionRules } from '@fanfare/cluster';
+import {
+  DEFAULT_RETENTION,
+  redisCaFile,
+  redisConflicts,
+  redisTarget,
+  redisUrl,
+  retentionRules,
+} from '@fanfare/cluster';
 import { namespaceName } from '@fanfare/protocol';
-import { commaList, type Env, LOG_LEVELS, parseEnv, Secret, wholeNumber } from '@fanfare/runtime';
+import { commaList, type Env, LOG_LEVELS, parseEnv, Secret, secret, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
 import { apiKeys } from './keys/key-list.ts';
 
@@ -31,6 +38,13 @@ export const apiSettings = z.object({
   FANFARE_REDIS_CA_FILE: redisCaFile
     .optional()
     .describe('PEM file of the authority of a Redis with TLS (rediss://…), where it is a private one'),
+  FANFARE_REDIS_SENTINEL_PASSWORD: secret(1)
+    .optional()
+    .describe('Password that the sentinels ask for; that of the Redis servers stands in REDIS_URL'),
+  FANFARE_REDIS_SENTINEL_USER: z
+    .string()
+    .optional()
+    .describe('User of the sentinels, where they have others than the default one'),
   FANFARE_RETENTION: retentionRules
     .default(retentionRules.parse(DEFAULT_RETENTION))
     .describe(
@@ -86,16 +100,17 @@ export type ApiConfig = ReturnType<typeof loadApiConfig>;
  * cluster worker can reach the gateways, through its primary.
  */
 export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
-  const { settings, warnings } = parseEnv(apiSettings, env, (given) =>
-    given.REDIS_URL === undefined && !isWorker
+  const { settings, warnings } = parseEnv(apiSettings, env, (given) => [
+    ...(given.REDIS_URL === undefined && !isWorker
       ? ['REDIS_URL is not set: without it an api process on its own reaches no gateway']
-      : [],
-  );
+      : []),
+    ...redisConflicts(given),
+  ]);
   return {
     worker: settings.FANFARE_WORKER,
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
-    redis: settings.REDIS_URL && { ...settings.REDIS_URL, ca: settings.FANFARE_REDIS_CA_FILE },
+    redis: redisTarget(settings, (text) => new Secret(text)),
     retention: settings.FANFARE_RETENTION,
     apiKeys: settings.FANFARE_API_KEYS,
     apiKeysFile: env.FANFARE_API_KEYS_FILE || undefined,

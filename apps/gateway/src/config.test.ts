@@ -85,6 +85,28 @@ describe('the configuration of a gateway', () => {
     expect(config.identity.secrets.map((secret) => secret.reveal())).toEqual([GOOD.FANFARE_TOKEN_SECRET]);
   });
 
+  it('never prints a password of Redis or of its sentinels', () => {
+    const { redis } = loadGatewayConfig({
+      ...GOOD,
+      REDIS_URL: 'redis+sentinel://gateway:hunter2@a,b/main',
+      FANFARE_REDIS_SENTINEL_USER: 'guard',
+      FANFARE_REDIS_SENTINEL_PASSWORD: 'hunter3',
+    });
+    expect(redis).toMatchObject({ username: 'gateway', sentinel: { username: 'guard' } });
+    for (const text of [JSON.stringify(redis), inspect(redis, { depth: 5 })]) {
+      expect(text).not.toContain('hunter');
+      expect(text).toContain('[redacted]');
+    }
+  });
+
+  it.each([
+    [{ FANFARE_REDIS_SENTINEL_USER: 'guard' }, 'is set without FANFARE_REDIS_SENTINEL_PASSWORD'],
+    [{ FANFARE_REDIS_SENTINEL_PASSWORD: 'hunter2' }, 'REDIS_URL names no sentinels'],
+  ])('refuses %j with a Redis that stands alone', (settings, sentence) => {
+    const problems = problemsOf({ ...GOOD, REDIS_URL: 'redis://redis', ...settings });
+    expect(problems).toEqual([expect.stringContaining(sentence)]);
+  });
+
   it('needs some key that tokens can be checked with, or nobody who needs a token', () => {
     const { FANFARE_TOKEN_SECRET: _, ...without } = GOOD;
     expect(problemsOf(without)).toEqual([

@@ -1,7 +1,23 @@
 import { hostname } from 'node:os';
-import { DEFAULT_RETENTION, redisCaFile, redisUrl, retentionRules } from '@fanfare/cluster';
+import {
+  DEFAULT_RETENTION,
+  redisCaFile,
+  redisConflicts,
+  redisTarget,
+  redisUrl,
+  retentionRules,
+} from '@fanfare/cluster';
 import { namespaceName, nodeId } from '@fanfare/protocol';
-import { commaList, type Env, flag, LOG_LEVELS, parseEnv, wholeNumber } from '@fanfare/runtime';
+import {
+  commaList,
+  type Env,
+  flag,
+  LOG_LEVELS,
+  parseEnv,
+  Secret,
+  secret,
+  wholeNumber,
+} from '@fanfare/runtime';
 import { z } from 'zod';
 import { proxyProblem } from './admission/client-address.ts';
 import { originProblem } from './admission/origin.ts';
@@ -45,6 +61,13 @@ export const gatewaySettings = z.object({
   FANFARE_REDIS_CA_FILE: redisCaFile
     .optional()
     .describe('PEM file of the authority of a Redis with TLS (rediss://…), where it is a private one'),
+  FANFARE_REDIS_SENTINEL_PASSWORD: secret(1)
+    .optional()
+    .describe('Password that the sentinels ask for; that of the Redis servers stands in REDIS_URL'),
+  FANFARE_REDIS_SENTINEL_USER: z
+    .string()
+    .optional()
+    .describe('User of the sentinels, where they have others than the default one'),
   FANFARE_RETENTION: retentionRules
     .default(retentionRules.parse(DEFAULT_RETENTION))
     .describe(
@@ -150,7 +173,7 @@ const conflicts = (given: Readonly<Record<string, string>>): string[] => {
       'FANFARE_CORS_ORIGINS=* cannot go with FANFARE_CORS_CREDENTIALS=true: any page could act for your users; list the origins',
     );
   }
-  return [...problems, ...identityConflicts(given)];
+  return [...problems, ...redisConflicts(given), ...identityConflicts(given)];
 };
 
 /** The configuration of a gateway node from its environment; a `ConfigError` lists every problem. */
@@ -163,7 +186,7 @@ export function loadGatewayConfig(env: Env) {
     workers: settings.FANFARE_WORKERS,
     http: { host: settings.FANFARE_HOST, port: settings.FANFARE_PORT },
     ops: { host: settings.FANFARE_OPS_HOST, port: settings.FANFARE_OPS_PORT },
-    redis: settings.REDIS_URL && { ...settings.REDIS_URL, ca: settings.FANFARE_REDIS_CA_FILE },
+    redis: redisTarget(settings, (text) => new Secret(text)),
     retention: settings.FANFARE_RETENTION,
     presence: settings.FANFARE_PRESENCE
       ? { graceMs: settings.FANFARE_PRESENCE_GRACE_MS, listMax: settings.FANFARE_PRESENCE_LIST_MAX }

@@ -44,7 +44,7 @@ export {
 } from './publisher/publisher.ts';
 export { connectRedis, countListeners, type RedisLink } from './redis/link.ts';
 export { redisWarnings, tellRedisWarnings } from './redis/settings.ts';
-export { type RedisTarget, redisCaFile, redisUrl } from './redis/url.ts';
+export { type RedisTarget, redisCaFile, redisConflicts, redisTarget, redisUrl } from './redis/url.ts';
 export {
   startWorkers,
   type WorkerDeath,

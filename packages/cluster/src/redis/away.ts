@@ -16,6 +16,11 @@ interface Cause {
 
 /** What an error says, and what a person can do about it. */
 const CAUSES: readonly [RegExp, (cause: Cause) => string][] = [
+  [
+    /sentinels are unreachable.*(NOAUTH|WRONGPASS)/,
+    ({ where, error }) =>
+      `${where} refuse the password, or ask for one (${error}): check FANFARE_REDIS_SENTINEL_PASSWORD`,
+  ],
   [/^WRONGPASS/, ({ where, user }) => `${where} refuses the user "${user}" or its password: check REDIS_URL`],
   [/^NOAUTH/, ({ where }) => `${where} asks for a password: write redis://USER:PASSWORD@… in REDIS_URL`],
   [

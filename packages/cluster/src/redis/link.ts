@@ -1,7 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { createChangeTeller, type LinkChange } from './away.ts';
 import type { RedisCommands } from './script.ts';
-import type { RedisTarget } from './url.ts';
+import type { Password, RedisTarget } from './url.ts';
 
 /** What a process holds of Redis, whatever its shape. Nothing of it throws by itself while Redis is away. */
 export interface RedisLink extends AsyncDisposable {
@@ -32,6 +32,8 @@ export interface LinkOptions extends LinkChange {
 const retryStrategy = (times: number): number =>
   Math.min(50 * 2 ** Math.min(times, 3), 400) + Math.random() * 100;
 
+const textOf = (password: Password): string => (typeof password === 'string' ? password : password.reveal());
+
 const tlsOf = ({ ca }: RedisTarget) => (ca === undefined ? {} : { ca });
 
 /** No command waits in a queue, and none is sent twice after a lost reply. */
@@ -42,7 +44,7 @@ const commonOptions = ({ target, name }: LinkOptions, role: string) =>
     autoResendUnfulfilledCommands: false,
     connectionName: `${name}:${role}`,
     ...(target.username !== undefined && { username: target.username }),
-    ...(target.password !== undefined && { password: target.password }),
+    ...(target.password !== undefined && { password: textOf(target.password) }),
     ...(target.tls && { tls: tlsOf(target) }),
   }) satisfies RedisOptions;
 
@@ -98,6 +100,8 @@ function connectOne(options: LinkOptions): RedisLink {
             sentinels: target.nodes,
             name: target.master,
             sentinelRetryStrategy: retryStrategy,
+            ...(target.sentinel && { sentinelPassword: textOf(target.sentinel.password) }),
+            ...(target.sentinel?.username !== undefined && { sentinelUsername: target.sentinel.username }),
             ...(target.tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOf(target) }),
           }
         : { ...target.nodes[0] };

@@ -19,12 +19,14 @@ type Shared = Pick<RedisOptions, 'detached' | 'onLine' | 'onStart'>;
 /** A real master with a replica, and three sentinels that watch it, on 127.0.0.1. */
 export class RedisSentinel implements AsyncDisposable {
   readonly servers: readonly RedisServer[];
-  readonly #sentinelPorts: readonly number[];
+  readonly #sentinels: { ports: readonly number[]; password: string };
   readonly #owned: AsyncDisposableStack;
 
   /** Resolves once the replica is in step and the sentinels could fail over to it. */
-  static async start(options: Pick<RedisOptions, 'args'> & Shared = {}): Promise<RedisSentinel> {
-    const { args = [], ...shared } = options;
+  static async start(
+    options: Pick<RedisOptions, 'args'> & Shared & { sentinelPassword?: string } = {},
+  ): Promise<RedisSentinel> {
+    const { args = [], sentinelPassword = '', ...shared } = options;
     await using starting = new AsyncDisposableStack();
     const master = starting.use(await RedisServer.start({ ...shared, args }));
     const following = ['--replicaof', '127.0.0.1', String(master.port)];
@@ -35,31 +37,36 @@ export class RedisSentinel implements AsyncDisposable {
     const ports: number[] = [];
     for (let i = 0; i < SENTINELS; i++) {
       const port = await freePort();
-      starting.use(await runSentinel({ ...shared, dir, port, masterPort: master.port }));
+      starting.use(
+        await runSentinel({ ...shared, dir, port, masterPort: master.port, password: sentinelPassword }),
+      );
       ports.push(port);
     }
-    await eventually(() => Promise.all(ports.map(assertWatches)), { timeoutMs: READY_MS });
-    return new RedisSentinel([master, replica], ports, starting.move());
+    await eventually(() => Promise.all(ports.map((port) => assertWatches(port, sentinelPassword))), {
+      timeoutMs: READY_MS,
+    });
+    return new RedisSentinel([master, replica], { ports, password: sentinelPassword }, starting.move());
   }
 
   private constructor(
     servers: readonly RedisServer[],
-    sentinelPorts: readonly number[],
+    sentinels: { ports: readonly number[]; password: string },
     owned: AsyncDisposableStack,
   ) {
     this.servers = servers;
-    this.#sentinelPorts = sentinelPorts;
+    this.#sentinels = sentinels;
     this.#owned = owned;
   }
 
   /** As in `REDIS_URL`. */
   get url(): string {
-    return `redis+sentinel://${this.#sentinelPorts.map((port) => `127.0.0.1:${port}`).join(',')}/${MASTER}`;
+    return `redis+sentinel://${this.#sentinels.ports.map((port) => `127.0.0.1:${port}`).join(',')}/${MASTER}`;
   }
 
   /** The server that the sentinels call the master now. */
   async master(): Promise<RedisServer> {
-    const reply = await askRedis(this.#sentinelPorts[0] ?? 0, `SENTINEL GET-MASTER-ADDR-BY-NAME ${MASTER}`);
+    const { ports, password } = this.#sentinels;
+    const reply = await askSentinel(ports[0] ?? 0, password, `SENTINEL GET-MASTER-ADDR-BY-NAME ${MASTER}`);
     const server = this.servers.find(({ port }) => reply.includes(`\r\n${port}\r\n`));
     if (server === undefined) throw new Error(`the sentinels name none of ours: ${reply}`);
     return server;
@@ -70,8 +77,10 @@ export class RedisSentinel implements AsyncDisposable {
   }
 }
 
-const runSentinel = async (options: Shared & { dir: string; port: number; masterPort: number }) => {
-  const { dir, port, masterPort, ...shared } = options;
+const runSentinel = async (
+  options: Shared & { dir: string; port: number; masterPort: number; password: string },
+) => {
+  const { dir, port, masterPort, password, ...shared } = options;
   const file = join(dir, `${port}.conf`);
   const lines = [
     `port ${port}`,
@@ -79,6 +88,8 @@ const runSentinel = async (options: Shared & { dir: string; port: number; master
     `sentinel monitor ${MASTER} 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${MASTER} 6000`,
+    // Each asks the others with its own.
+    ...(password === '' ? [] : [`requirepass ${password}`]),
   ];
   await writeFile(file, `${lines.join('\n')}\n`);
   return ManagedProcess.start({
@@ -94,8 +105,11 @@ const assertInStep = async (replica: RedisServer): Promise<void> => {
   if (link !== 'up') throw new Error(`the replica ${replica.port} is not in step`);
 };
 
-const assertWatches = async (port: number): Promise<void> => {
-  const { master0 = '' } = fieldsOf(await askRedis(port, 'INFO sentinel'));
+const askSentinel = (port: number, password: string, command: string): Promise<string> =>
+  askRedis(port, password === '' ? command : `AUTH ${password}\r\n${command}`);
+
+const assertWatches = async (port: number, password: string): Promise<void> => {
+  const { master0 = '' } = fieldsOf(await askSentinel(port, password, 'INFO sentinel'));
   const isReady = /status=ok/.test(master0) && /slaves=1/.test(master0) && /sentinels=3/.test(master0);
   if (!isReady) throw new Error(`the sentinel ${port} says ${master0}`);
 };
