@@ -3,6 +3,7 @@ export { type AckResult, defineEvent, type EventDefinition } from './events/even
 export {
   type DirectMeta,
   type EventMeta,
+  type ResetReason,
   type RoomEvent,
   roomJoin,
   roomLeave,

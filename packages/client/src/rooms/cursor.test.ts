@@ -167,6 +167,13 @@ describe('a join', () => {
     expect(cursor.state).toBe('joined');
   });
 
+  it('that cannot go on says why as the gateway does', () => {
+    const { cursor, resets } = open({ since: { epoch: 'e1', offset: 9 } });
+    const at = { room: ROOM, epoch: 'e2', offset: 9 };
+    cursor.answer(cursor.request(), { ...at, recovered: false, reason: 'lost', events: [] });
+    expect(resets).toEqual([{ ...at, reason: 'lost' }]);
+  });
+
   it('does not repeat what came live before its answer', () => {
     const { cursor, told, join, live } = open({ since: { epoch: 'e1', offset: 1 } });
     const request = cursor.request();

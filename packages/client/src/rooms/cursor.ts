@@ -97,10 +97,10 @@ export class Cursor {
   /** What the gateway answered to `request`. */
   answer(request: JoinRequest, answer: JoinAnswer): void {
     if ('error' in answer) throw new TypeError('A refusal is not an answer to read from');
-    const { epoch, offset, recovered, events, more } = answer;
+    const { epoch, offset, recovered, reason, events, more } = answer;
     const { since } = request;
     if (since !== undefined && !recovered) {
-      this.#resetTo({ room: this.room, epoch, offset, reason: reasonOf(since, answer) });
+      this.#resetTo({ room: this.room, epoch, offset, reason: reason ?? reasonOf(since, answer) });
     } else {
       for (const event of events) this.#deliver(event);
       const own = this.position;
@@ -179,6 +179,7 @@ export class Cursor {
   }
 }
 
+/** What a gateway of release 0.1 does not say. */
 const reasonOf = (since: Position, now: Position): string => {
   if (now.epoch !== since.epoch) return 'epoch';
   return now.offset < since.offset ? 'lost' : 'retention';

@@ -118,7 +118,12 @@ it('a client that rejoins while its room is reset is told that it is not whole',
   for (let i = 0; i < 5; i++) await publish();
   await feed.verify();
   expect(heard).toEqual(['retention']);
-  expect(join.admit()).toMatchObject({ offset: 6, recovered: false, events: [] });
+  expect(join.admit()).toMatchObject({
+    offset: 6,
+    recovered: false,
+    reason: 'retention',
+    events: [],
+  });
 });
 
 it('a live event in order is not held up by a comparison under way, and is told once', async () => {

@@ -139,10 +139,10 @@ describe('joining', () => {
     expect(dataOf(answer)).toEqual([1, 2]);
   });
 
-  it.each<[what: string, since: (epoch: string) => { epoch: string; offset: number }]>([
-    ['another epoch', () => ({ epoch: 'f'.repeat(16), offset: 1 })],
-    ['a position beyond the head', (epoch) => ({ epoch, offset: 9 })],
-  ])('with %s is told so and gets the present position', async (_what, since) => {
+  it.each<[what: string, reason: string, since: (epoch: string) => { epoch: string; offset: number }]>([
+    ['another epoch', 'epoch', () => ({ epoch: 'f'.repeat(16), offset: 1 })],
+    ['a position beyond the head', 'lost', (epoch) => ({ epoch, offset: 9 })],
+  ])('with %s is told so as "%s" and gets the present position', async (_what, reason, since) => {
     const room = newRoom();
     const { epoch } = await publish(a, room, 1);
     const { socket } = await b.connect();
@@ -150,11 +150,12 @@ describe('joining', () => {
       epoch,
       offset: 1,
       recovered: false,
+      reason,
       events: [],
     });
   });
 
-  it('with a position before the reach of the log is told so', async () => {
+  it('with a position before the reach of the log is told so as "retention"', async () => {
     await using own = new AsyncDisposableStack();
     const short = own.use(await startServer(redis.url, { retention: { count: 2 } }));
     const room = newRoom();
@@ -163,6 +164,7 @@ describe('joining', () => {
     const { socket } = await short.connect();
     expect(await join(short, socket, room, { since: { epoch, offset: 1 } })).toMatchObject({
       recovered: false,
+      reason: 'retention',
       offset: 4,
       events: [],
     });

@@ -1,3 +1,4 @@
+import type { ResetReason } from '@fanfare/protocol';
 import {
   type EventLog,
   type LogPage,
@@ -16,9 +17,6 @@ export interface FeedSink {
   reset(position: Position, reason: ResetReason): void;
 }
 
-/** `retention`: the log no longer reaches back; `lost`: Redis lost writes; `epoch`: the room began anew. */
-export type ResetReason = 'retention' | 'lost' | 'epoch';
-
 export interface JoinRequest {
   since?: Position | undefined;
   replay?: number | undefined;
@@ -31,7 +29,10 @@ export interface JoinRequest {
 /** What a join is answered with; `more` means that the socket is not yet a member and asks again from `offset`. */
 export interface JoinAnswer extends Position {
   recovered: boolean;
-  events: LoggedEvent[];
+  /** Why not, when it was asked to go on from a position. */
+  reason?: ResetReason;
+  /** The same list for all who missed the same. */
+  events: readonly LoggedEvent[];
   more?: true;
 }
 
@@ -67,6 +68,7 @@ export class RoomFeed {
   #suspensions = 0;
   /** How often the order was broken: a join that began before the last time is not whole. */
   #resets = 0;
+  #lastReset: ResetReason | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** What was delivered since joins began, for each join under way. */
   readonly #collectors = new Set<LoggedEvent[]>();
@@ -148,16 +150,20 @@ export class RoomFeed {
     const dispose = () => void this.#collectors.delete(collected);
     try {
       const from = this.#startOf(request, start);
-      const past = from === undefined || from === start.offset ? [] : await this.#pastOf(from, start, budget);
+      const past =
+        from === undefined || from === start.offset ? NOTHING : await this.#pastOf(from, start, budget);
       if (past === undefined)
         return { admit: await this.#postpone(from ?? 0, start, request), [Symbol.dispose]: dispose };
       const isWhole = from === start.offset || (from !== undefined && past[0]?.meta.offset === from + 1);
       const admit = (): JoinAnswer => {
-        if (from === undefined || resets !== this.#resets || (since && !isWhole)) {
-          return this.#answer([], { ...request, since: undefined }, this.#offset);
+        const reason = since && this.#reasonToReset(since, { start, resets, isWhole });
+        if (from === undefined || resets !== this.#resets || reason !== undefined) {
+          const answer = this.#answer(NOTHING, { ...request, since: undefined }, this.#offset);
+          return reason === undefined ? answer : { ...answer, reason };
         }
         const end = past.at(-1)?.meta.offset ?? start.offset;
-        const events = end === start.offset ? [...past, ...collected] : past;
+        const isAll = end === start.offset && collected.length > 0;
+        const events = isAll ? [...past, ...collected] : past;
         return this.#answer(events, request, from);
       };
       return { admit, [Symbol.dispose]: dispose };
@@ -183,7 +189,21 @@ export class RoomFeed {
     return replay === undefined ? now.offset : Math.max(0, now.offset - replay);
   }
 
-  #pastOf(from: number, to: Position, budget: JoinBudget | undefined): Promise<LoggedEvent[] | undefined> {
+  /** Why a socket cannot go on from its position, if it cannot; the join began at `start`, after so many resets. */
+  #reasonToReset(
+    since: Position,
+    join: { start: Position; resets: number; isWhole: boolean },
+  ): ResetReason | undefined {
+    if (!isKnown(since, join.start)) return since.epoch === join.start.epoch ? 'lost' : 'epoch';
+    if (join.resets !== this.#resets) return this.#lastReset;
+    return join.isWhole ? undefined : 'retention';
+  }
+
+  #pastOf(
+    from: number,
+    to: Position,
+    budget: JoinBudget | undefined,
+  ): Promise<readonly LoggedEvent[] | undefined> {
     const read = () => this.#read(from, to);
     return budget === undefined ? read() : budget.read(read);
   }
@@ -200,15 +220,15 @@ export class RoomFeed {
   }
 
   /** Events from a position to the node's, or more than an answer holds. */
-  async #read(from: number, to: Position): Promise<LoggedEvent[]> {
-    const found: LoggedEvent[] = [];
+  async #read(from: number, to: Position): Promise<readonly LoggedEvent[]> {
+    let found: readonly LoggedEvent[] = NOTHING;
     let [cursor, bytes] = [from, 0];
     while (cursor < to.offset && found.length < PAGE_EVENTS && bytes < PAGE_BYTES) {
       const page = await this.#page(cursor, to.epoch);
       const isWholly = (page.events.at(-1)?.meta.offset ?? 0) <= to.offset;
       const wanted = isWholly ? page.events : page.events.filter(({ meta }) => meta.offset <= to.offset);
       if (wanted.length === 0) break;
-      found.push(...wanted);
+      found = found.length === 0 ? wanted : [...found, ...wanted];
       for (const event of wanted) bytes += event.bytes;
       cursor = wanted.at(-1)?.meta.offset ?? cursor;
     }
@@ -308,6 +328,7 @@ export class RoomFeed {
 
   #reset(head: Position, reason: ResetReason): void {
     this.#resets += 1;
+    this.#lastReset = reason;
     this.#epoch = head.epoch;
     this.#offset = head.offset;
     this.#lastId = '';
@@ -321,14 +342,16 @@ const isKnown = (since: Position, now: Position): boolean =>
   (since.epoch === now.epoch && since.offset <= now.offset) || (since.epoch === '' && since.offset === 0);
 
 /** As many of the first events as one answer may hold, and as there is room for in that of several rooms. */
-const takeFitting = (events: readonly LoggedEvent[], budget: JoinBudget | undefined): LoggedEvent[] => {
-  let bytes = 0;
-  const fitting: LoggedEvent[] = [];
-  for (const event of events) {
-    bytes += event.bytes;
-    if (fitting.length === PAGE_EVENTS || (bytes > PAGE_BYTES && fitting.length > 0)) break;
-    if (budget?.spend(event.bytes) === false) break;
-    fitting.push(event);
-  }
-  return fitting;
+const takeFitting = (
+  events: readonly LoggedEvent[],
+  budget: JoinBudget | undefined,
+): readonly LoggedEvent[] => {
+  let total = 0;
+  const tooMany = events.findIndex(({ bytes }, i) => {
+    total += bytes;
+    return i === PAGE_EVENTS || (total > PAGE_BYTES && i > 0) || budget?.spend(bytes) === false;
+  });
+  return tooMany === -1 ? events : events.slice(0, tooMany);
 };
+
+const NOTHING: readonly LoggedEvent[] = [];

@@ -17,7 +17,7 @@ export class JoinBudget {
   }
 
   /** Reads the past of a room; undefined when other rooms have brought enough for this request. */
-  read(work: () => Promise<LoggedEvent[]>): Promise<LoggedEvent[] | undefined> {
+  read(work: () => Promise<readonly LoggedEvent[]>): Promise<readonly LoggedEvent[] | undefined> {
     return this.#reads.run(async () => {
       if (this.#readBytes >= PAGE_BYTES) return undefined;
       const events = await work();

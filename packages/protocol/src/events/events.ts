@@ -27,11 +27,19 @@ const meta = z.object({
 export const roomEvent = z.object({ event: z.string(), data: z.unknown(), meta });
 export type RoomEvent = z.infer<typeof roomEvent>;
 
+/**
+ * Why a room cannot be gone on with from a position: `retention`, the log no longer reaches back to it; `lost`, Redis has
+ * lost what was published; `epoch`, the room has begun anew.
+ */
+const resetReason = z.enum(['retention', 'lost', 'epoch']);
+export type ResetReason = z.infer<typeof resetReason>;
+
 const joinedRoom = z.object({
   room: z.string(),
   epoch: z.string(),
   offset: z.int().describe('The position after applying `events`'),
   recovered: z.boolean().describe('`since` was given and nothing is missing'),
+  reason: resetReason.optional().describe('Why it is not recovered from `since`'),
   events: z.array(roomEvent),
   more: z.literal(true).optional().describe('Not yet a member: join again with this position'),
   ...presenceOfJoin,
