@@ -1,10 +1,11 @@
 import { type AckResult, AppError, type EventDefinition } from '@fanfare/protocol';
 import type { z } from 'zod';
 import type { GatewayEvents } from '../events.ts';
+import { Json } from '../socket/encoder.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 import { createTurns } from './turns.ts';
 
-type Ack = (result: AckResult<unknown>) => void;
+type Ack = (result: AckResult<unknown> | Json) => void;
 
 /** The ack that a client asked for, or undefined: Socket.IO hands it over as the last argument. */
 export const ackOf = (args: readonly unknown[]): Ack | undefined => {
@@ -20,7 +21,7 @@ const explain = (error: z.ZodError): string => {
 };
 
 /** A last step that has to happen together with the answer: nothing comes between it and the ack. */
-type LastStep<Data> = () => Data;
+type LastStep<Data> = () => Data | Json;
 
 type Handle<Payload extends z.ZodType, Data extends z.ZodType> = (
   socket: GatewaySocket,
@@ -36,6 +37,10 @@ export interface Edge {
   on<Payload extends z.ZodType, Data extends z.ZodType>(
     event: EventDefinition<Payload, Data>,
     handle: Handle<Payload, Data>,
+    options?: {
+      /** Very many may ask at the same moment: each waits for its turn. Default false. */
+      waits: boolean;
+    },
   ): void;
   has(event: string): boolean;
   /** An event that a socket has sent; one without a handler is ignored. */
@@ -56,16 +61,21 @@ export function createEdge(events: GatewayEvents): Edge {
       name: string;
       payload: Payload;
       handle: (socket: GatewaySocket, payload: z.output<Payload>) => unknown;
+      waits: boolean;
     },
     args: readonly unknown[],
   ): Promise<void> => {
     const ack = ackOf(args);
-    try {
+    const handle = (): unknown => {
+      if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
       const payload = event.payload.safeParse(args[0]);
       if (!payload.success) throw new AppError('invalid_payload', explain(payload.error));
-      const result: unknown = await event.handle(socket, payload.data);
-      if (typeof result === 'function') await turns.run(() => ack?.({ ok: true, data: result() }));
-      else ack?.({ ok: true, data: result });
+      return event.handle(socket, payload.data);
+    };
+    try {
+      const result = event.waits ? await turns.run('work', handle) : await handle();
+      if (typeof result === 'function') await turns.run('answer', () => ack?.(accepted(result())));
+      else ack?.(accepted(result));
       if (ack !== undefined) events.answered();
     } catch (thrown) {
       const error = AppError.from(thrown);
@@ -75,8 +85,8 @@ export function createEdge(events: GatewayEvents): Edge {
   };
 
   return {
-    on: ({ name, payload }, handle) => {
-      takers.set(name, (socket, args) => answer(socket, { name, payload, handle }, args));
+    on: ({ name, payload }, handle, { waits } = { waits: false }) => {
+      takers.set(name, (socket, args) => answer(socket, { name, payload, handle, waits }, args));
     },
     has: (event) => takers.has(event),
     take: (socket, [event, ...args]) => {
@@ -94,3 +104,6 @@ export function createEdge(events: GatewayEvents): Edge {
     },
   };
 }
+
+const accepted = (data: unknown): AckResult<unknown> | Json =>
+  data instanceof Json ? new Json(`{"ok":true,"data":${data.text}}`) : { ok: true, data };

@@ -8,11 +8,13 @@ import {
   roomPublish,
   type WireError,
 } from '@fanfare/protocol';
+import type { z } from 'zod';
 import type { Edge } from '../edge/on.ts';
 import { publisherOf } from '../edge/sender.ts';
 import { ownRoom } from '../identity/permission.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Authorize } from '../session/authority.ts';
+import { Json } from '../socket/encoder.ts';
 import { expiredRefusal } from '../socket/handshake.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 import type { JoinedRoom, Rooms } from './rooms.ts';
@@ -39,6 +41,7 @@ interface Watching extends Disposable {
 }
 
 type JoinStep = () => JoinedRoom;
+type JoinPayload = z.output<typeof roomJoin.payload>;
 
 /** `room:join`, `room:leave` and `room:publish`. */
 export function registerRooms(deps: {
@@ -76,8 +79,11 @@ export function registerRooms(deps: {
     const joining = rooms.join(socket, room, { ...past, budget, isLarge: isWatching, check: checkAgain });
     return watching === undefined ? joining : joinWatching(joining, watching, budget);
   };
-  edge.on(roomJoin, async (socket, request) => {
-    if (!('rooms' in request)) return join(socket, request);
+  const answerJoin = async (socket: GatewaySocket, request: JoinPayload): Promise<() => Json> => {
+    if (!('rooms' in request)) {
+      const step = await join(socket, request);
+      return () => new Json(encodeJoined(step()));
+    }
     const budget = new JoinBudget();
     const steps = await Promise.all(
       request.rooms.map((one) =>
@@ -87,8 +93,9 @@ export function registerRooms(deps: {
         ),
       ),
     );
-    return () => ({ rooms: steps.map((step) => step()) });
-  });
+    return () => new Json(encodeAll(steps.map((step) => step())));
+  };
+  edge.on(roomJoin, answerJoin, { waits: true });
   edge.on(roomLeave, async (socket, { room }) => {
     await socket.leave(ownRoom(socket, room));
     return {};
@@ -142,4 +149,17 @@ const orRefusal = (room: string, step: () => JoinedRoom) => (): JoinedRoom | Ref
   } catch (error) {
     return refuse(room, error);
   }
+};
+
+const encodeJoined = ({ events, ...joined }: JoinedRoom): string =>
+  `${JSON.stringify(joined).slice(0, -1)},"events":${events}}`;
+
+/** By concatenation, which copies nothing until the whole is written. */
+const encodeAll = (answers: readonly (JoinedRoom | RefusedRoom)[]): string => {
+  let rooms = '';
+  for (const answer of answers) {
+    const text = 'error' in answer ? JSON.stringify(answer) : encodeJoined(answer);
+    rooms += rooms === '' ? text : `,${text}`;
+  }
+  return `{"rooms":[${rooms}]}`;
 };

@@ -32,7 +32,8 @@ export interface JoinedRoom {
   epoch: string;
   offset: number;
   recovered: boolean;
-  events: RoomEvent[];
+  /** A list as JSON. */
+  events: string;
   more?: true;
   /** Who is there, for a socket that asked to be told. */
   members?: PresenceMember[];
@@ -62,15 +63,16 @@ export function openRooms(namespace: GatewayNamespace, log: EventLog | undefined
     : ephemeralRooms(namespace);
 }
 
-/** As clients are told of them: one object for all who come back from the same outage. */
-const told = new WeakMap<LoggedEvent, RoomEvent>();
-const asTold = (logged: LoggedEvent): RoomEvent => {
-  const known = told.get(logged);
+/** As clients are told of them, encoded once for all who come back from the same outage. */
+const told = new WeakMap<readonly LoggedEvent[], string>();
+const encode = (events: readonly LoggedEvent[]): string => {
+  const known = told.get(events);
   if (known !== undefined) return known;
-  const { event, data, meta } = logged;
-  const made = { event, data, meta };
-  told.set(logged, made);
-  return made;
+  const text = JSON.stringify(
+    events.map(({ event, data, meta }) => ({ event, data, meta }) satisfies RoomEvent),
+  );
+  told.set(events, text);
+  return text;
 };
 
 const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: EventLog): Rooms => ({
@@ -84,7 +86,7 @@ const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: Eve
       const { events, ...position } = join.admit();
       if (position.more === undefined) void socket.join(room);
       const heard = adapter.forSocket(socket, events);
-      return { room: toldRoom(room), ...position, events: heard.map(asTold) };
+      return { room: toldRoom(room), ...position, events: encode(heard) };
     };
   },
   publish: ({ publisher, id, data = null, ...event }) => {
@@ -95,16 +97,16 @@ const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: Eve
 });
 
 /** A room that nobody published to: where every room without a past is. */
-const START = { epoch: '', offset: 0, recovered: false };
+const START = { epoch: '', offset: 0, recovered: false, events: '[]' };
 
 const ephemeralRooms = (namespace: GatewayNamespace): Rooms => ({
   join:
     async (socket, room, { check, budget, isLarge }) =>
     () => {
       check();
-      if (isLarge && budget?.isSpent) return { room: toldRoom(room), ...START, events: [], more: true };
+      if (isLarge && budget?.isSpent) return { room: toldRoom(room), ...START, more: true };
       void socket.join(room);
-      return { room: toldRoom(room), ...START, events: [] };
+      return { room: toldRoom(room), ...START };
     },
   publish: async ({ room, event, data, id = randomUUID(), from }) => {
     const meta: EventMeta = { room, id, at: Date.now(), ...(from !== undefined && { from }) };

@@ -12,6 +12,7 @@ import { createTurnstile } from '../admission/turnstile.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayEvents } from '../events.ts';
 import type { Limits } from '../limits/limits.ts';
+import { AnswerEncoder } from './encoder.ts';
 import type { EngineConfig } from './settings.ts';
 
 /** What the handshake established about a socket. */
@@ -83,16 +84,17 @@ const optionsOf = (engine: EngineConfig): Partial<ServerOptions> => ({
   httpCompression: engine.httpCompression,
   perMessageDeflate: false,
   allowEIO3: false,
-  ...(engine.maxAttachments !== STOCK_ATTACHMENTS && {
-    parser: {
-      ...parser,
+  parser: {
+    ...parser,
+    Encoder: AnswerEncoder,
+    ...(engine.maxAttachments !== STOCK_ATTACHMENTS && {
       Decoder: class extends parser.Decoder {
         constructor() {
           super({ maxAttachments: engine.maxAttachments });
         }
       },
-    },
-  }),
+    }),
+  },
 });
 
 /** About 5 ms of work. */
