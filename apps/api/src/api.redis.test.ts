@@ -37,6 +37,7 @@ const startApi = async (redisUrl: string, env: Readonly<Record<string, string>> 
     publish: () => fetch(`http://127.0.0.1:${port}/v1/publish`, { method: 'POST', headers, body }),
     cluster: () => fetch(`http://127.0.0.1:${port}/v1/cluster`, { headers }),
     readiness,
+    metrics: async () => (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text(),
     untilReady: () => eventually(async () => expect(await readiness()).toEqual({ ready: true, reasons: [] })),
     [Symbol.asyncDispose]: async () => {
       await child.stop();
@@ -44,6 +45,7 @@ const startApi = async (redisUrl: string, env: Readonly<Record<string, string>> 
   };
 };
 
+const FULL = { ready: false, reasons: ['redis: takes no writes, it may be full'] };
 const AWAY = { ready: false, reasons: ['redis: publish and subscribe do not both work'] };
 
 describe('an api process with a Redis', () => {
@@ -86,6 +88,32 @@ describe('an api process with a Redis', () => {
       }),
     );
     expect((await api.publish()).status).toBe(200);
+  });
+
+  it('says that a Redis that is full takes no writes, until it does again', async () => {
+    await using redis = await RedisServer.start();
+    await using api = await startApi(redis.url);
+    await api.untilReady();
+    await redis.ask('CONFIG SET maxmemory 1');
+    await eventually(async () => expect(await api.readiness()).toEqual(FULL));
+    expect((await api.publish()).status).toBe(503);
+    await redis.ask('CONFIG SET maxmemory 0');
+    await api.untilReady();
+    expect((await api.publish()).status).toBe(200);
+  });
+
+  it('counts garbage on its channels one by one, and logs it as a sum', async () => {
+    await using redis = await RedisServer.start();
+    await using api = await startApi(redis.url);
+    await api.untilReady();
+    const summed = api.process.waitForLine((text) => text.includes('invalid bus messages ignored'));
+    for (let i = 0; i < 100; i += 1) await redis.ask('PUBLISH fanfare:missed garbage');
+    await eventually(async () =>
+      expect(await api.metrics()).toMatch(/^fanfare_bus_invalid_messages_total\{.*\} 100$/m),
+    );
+    expect(await summed).toContain('"times":1');
+    // Of the first at once, and of the others ten seconds later.
+    expect(api.process.output.split('invalid bus message').length - 1).toBeLessThanOrEqual(2);
   });
 
   it('warns at its start of a Redis that may lose events', async () => {

@@ -11,6 +11,7 @@ import {
   redisWarnings,
   reportStatus,
   tellRedisWarnings,
+  watchWrites,
 } from '@fanfare/cluster';
 import {
   createLogger,
@@ -72,6 +73,8 @@ export async function createApi(config: ApiConfig): Promise<Api> {
   const probe =
     redis && bus && stack.use(probeBus({ link: redis, bus, incarnation: randomBytes(8).toString('hex') }));
 
+  const writes = redis && stack.use(watchWrites(redis.pub));
+
   const keys = createKeyRing({ keys: config.apiKeys, perSecond: config.apiKeyPerSecond });
   if (config.apiKeysFile !== undefined) {
     stack.use(
@@ -114,6 +117,7 @@ export async function createApi(config: ApiConfig): Promise<Api> {
   const notReady = () => [
     ...(draining ? ['draining'] : []),
     ...(probe && !probe.healthy ? ['redis: publish and subscribe do not both work'] : []),
+    ...(writes?.refused ? ['redis: takes no writes, it may be full'] : []),
   ];
   registerReadiness(registry, notReady);
   const warnings = () => (relay?.problem === undefined ? [] : [`outbox: ${relay.problem}`]);

@@ -1,6 +1,6 @@
 import type { BusObserver } from '@fanfare/cluster';
 import type { AppError, ErrorCode } from '@fanfare/protocol';
-import type { Logger } from '@fanfare/runtime';
+import { createSummary, type Logger } from '@fanfare/runtime';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** Every business event of an api process, reported to the log and to the metrics in one call. */
@@ -60,6 +60,10 @@ export function createApiEvents(log: Logger, registry: Registry) {
   for (const outcome of ['accepted', 'unavailable', 'internal']) publishes.inc({ outcome }, 0);
   requests.inc({ key: '', outcome: 'api_key_invalid' }, 0);
 
+  const sumUpInvalid = createSummary((_, times) => {
+    log.warn({ times }, 'invalid bus messages ignored: their channels are told at the level debug');
+  });
+
   // A process without sockets asks no cluster queries and has no rooms to reset.
   const bus: BusObserver = {
     publishDropped: (error) => {
@@ -68,7 +72,8 @@ export function createApiEvents(log: Logger, registry: Registry) {
     },
     invalidMessage: (channel) => {
       invalid.inc();
-      log.warn({ channel }, 'invalid bus message ignored');
+      log.debug({ channel }, 'invalid bus message ignored');
+      sumUpInvalid('message');
     },
     missed: () => undefined,
     partialAnswer: () => undefined,

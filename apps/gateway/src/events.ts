@@ -1,11 +1,10 @@
 import type { BusObserver, PresenceObserver } from '@fanfare/cluster';
 import type { FanoutFactory } from '@fanfare/fanout';
 import { type AppError, ERRORS } from '@fanfare/protocol';
-import type { Logger } from '@fanfare/runtime';
+import { createSummary, type Logger } from '@fanfare/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { LimitOutcome } from './limits/limits.ts';
 import { COUNT_LIMITS, type LimitName, RATE_LIMITS } from './limits/settings.ts';
-import { createSummary } from './limits/summary.ts';
 
 /** Every business event of a gateway, reported to the log and to the metrics in one call. */
 export type GatewayEvents = ReturnType<typeof createGatewayEvents>;

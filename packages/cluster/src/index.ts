@@ -23,6 +23,7 @@ export { presenceRoom, roomToldIn } from './keys.ts';
 export { type BusProbe, probeBus } from './nodes/probe.ts';
 export { type ClusterReport, holdLease, listNodes, type ProcessReport } from './nodes/registry.ts';
 export { UserSketch } from './nodes/user-sketch.ts';
+export { watchWrites } from './nodes/writes.ts';
 export { MemoryPresence } from './presence/memory-store.ts';
 export { type PresenceObserver, RedisPresence } from './presence/redis-store.ts';
 export type {

@@ -14,3 +14,4 @@ export { createRegistry, metricsText, registerReadiness } from './metrics.ts';
 export { createOpsServer, listenOn, type OpsServer } from './ops-server.ts';
 export { runMain, type Service, StartError } from './run-service.ts';
 export { Secret } from './secret.ts';
+export { createSummary } from './summary.ts';

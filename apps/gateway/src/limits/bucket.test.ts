@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressKey } from './address-key.ts';
 import { Meter, Meters, take } from './bucket.ts';
-import { createSummary } from './summary.ts';
 
 describe('a token bucket', () => {
   it('gives no more than its burst and its rate together, and what it may', () => {
@@ -68,21 +67,4 @@ describe('the key of an address', () => {
   ])('%s is %s', (address, key) => {
     expect(addressKey(address)).toBe(key);
   });
-});
-
-it('what happens very often is told at once, and then summed up', async () => {
-  const told: [string, number][] = [];
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const note = createSummary<'a' | 'b'>((kind, times) => {
-    told.push([kind, times]);
-    if (times > 1) resolve();
-  }, 20);
-  for (let n = 0; n < 1000; n += 1) note('a');
-  note('b');
-  await promise;
-  expect(told).toEqual([
-    ['a', 1],
-    ['b', 1],
-    ['a', 999],
-  ]);
 });

@@ -16,11 +16,13 @@ local channel = string.sub(KEYS[1], 2, -7)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset', 'total', 'start', 'oldest', 'until')
-if not head[1] then
-  redis.call('DEL', KEYS[2])
-end
 local epoch, offset, total = head[1] or ARGV[2], tonumber(head[2]) or 0, tonumber(head[3]) or 0
 local count = redis.call('XLEN', KEYS[2])
+-- Not for nothing: Redis asks for its memory only before the first command that writes.
+if not head[1] and count > 0 then
+  redis.call('DEL', KEYS[2])
+  count = 0
+end
 local isEmpty, before = count == 0, offset
 local start = isEmpty and total or tonumber(head[4])
 local oldest = isEmpty and now or tonumber(head[5])

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { keys } from '../keys.ts';
 import { loadScript, type RedisCommands } from '../redis/script.ts';
 import { estimateCount } from './user-sketch.ts';
+import { isRefusedWrite } from './writes.ts';
 
 /** How long a process counts as alive after its last heartbeat, and how often it renews, in ms. */
 const LEASE_MS = 6000;
@@ -12,8 +13,6 @@ const HEARTBEAT_MS = 2000;
 const heartbeat = loadScript(new URL('heartbeat.lua', import.meta.url));
 const leave = loadScript(new URL('leave.lua', import.meta.url));
 const list = loadScript(new URL('list.lua', import.meta.url), { onlyReads: true });
-/** What Redis says that does not write: above its memory, without a disk to write to, without replicas, or as one. */
-const REFUSED_WRITE = /^(?:OOM|MISCONF|NOREPLICAS|READONLY)\b/;
 const KEYS = [keys.nodeLeases, keys.nodeReports] as const;
 const heartbeatReply = z.tuple([z.int(), z.instanceof(Buffer)]);
 
@@ -107,7 +106,7 @@ export function holdLease(options: {
   };
   const tryBeat = () =>
     void beat().catch((error: unknown) => {
-      refused = error instanceof Error && REFUSED_WRITE.test(error.message);
+      refused = isRefusedWrite(error);
     });
   const timer = setInterval(tryBeat, HEARTBEAT_MS);
   redis.on('ready', tryBeat);

@@ -8,6 +8,7 @@ import { findBinary, REDIS } from '../process/binaries.ts';
 import { ManagedProcess, type ServerProcessOptions } from '../process/managed-process.ts';
 import { freePort } from '../process/ports.ts';
 import { RestartableServer } from '../process/restartable-server.ts';
+import { askRedis } from './redis-command.ts';
 
 export interface RedisOptions extends ServerProcessOptions {
   /** Default: a free one. */
@@ -49,6 +50,11 @@ export class RedisServer extends RestartableServer {
     this.port = started.port;
     this.url = `redis://${options.login ?? ''}127.0.0.1:${started.port}`;
     this.#dir = started.dir;
+  }
+
+  /** Sends one command whose arguments need no quotes; resolves with the reply as Redis wrote it. */
+  ask(command: string): Promise<string> {
+    return askRedis(this.port, command);
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
