@@ -155,7 +155,7 @@ describe('joining', () => {
     });
   });
 
-  it('with a position before the reach of the log is told so as "retention"', async () => {
+  it('with a position before the reach of the log is told so', async () => {
     await using own = new AsyncDisposableStack();
     const short = own.use(await startServer(redis.url, { retention: { count: 2 } }));
     const room = newRoom();
