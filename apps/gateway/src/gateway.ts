@@ -78,7 +78,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
       events,
     }),
   );
-  takeOrders({ io, followed: redis?.orders, standing, taker });
+  takeOrders({ io, followed: redis?.orders, standing, taker, isWorker });
   events.ordersFrom(() => standing.size);
 
   const hasTeam = config.handlers !== undefined;

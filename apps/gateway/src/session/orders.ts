@@ -20,6 +20,9 @@ const LOOK_MS = 100;
 const JOIN_TRIES = 5;
 const JOIN_RETRY_MS = 300;
 
+/** Asks the other workers of a machine without Redis for the orders that are in force. */
+const HELD_REQUEST = 'fanfare:orders-held';
+
 type OrderOfUser = Extract<Order, { user: string }>;
 
 const REVOKED: Closing = { reason: 'token_revoked', reconnect: false };
@@ -118,18 +121,27 @@ export const takeOrders = (deps: {
   followed: FollowedOrders | undefined;
   standing: Standing;
   taker: OrderTaker;
+  isWorker: boolean;
 }): void => {
-  const { io, followed, standing, taker } = deps;
+  const { io, followed, standing, taker, isWorker } = deps;
   followed?.follow(taker.carryOut);
   if (followed !== undefined) return;
-  io.on(ORDER_REQUEST, (message: unknown, answer: () => void) => {
+  io.on(ORDER_REQUEST, (message: unknown, answer?: () => void) => {
     const given = givenOrder.safeParse(message).data;
     if (given === undefined) return;
-    standing.sweep();
-    standing.apply(given);
-    taker.carryOut([given]);
-    answer();
+    if (!standing.knows(given)) {
+      standing.sweep();
+      standing.apply(given);
+      taker.carryOut([given]);
+    }
+    answer?.();
   });
+  if (!isWorker) return;
+  // Without Redis the memory of the workers is all there is: one that takes the place of another asks the rest.
+  io.on(HELD_REQUEST, () => {
+    for (const given of standing.orders) io.serverSideEmit(ORDER_REQUEST, given);
+  });
+  io.serverSideEmit(HELD_REQUEST);
 };
 
 const placeOf = (socket: GatewaySocket, { room }: { room: string }) => ({ namespace: socket.nsp.name, room });

@@ -15,6 +15,14 @@ export class Standing {
     return this.#bans.size;
   }
 
+  get orders(): Iterable<GivenOrder> {
+    return this.#bans.values();
+  }
+
+  knows({ number, order }: GivenOrder): boolean {
+    return order.kind !== 'disconnect' && this.#bans.get(subjectOf(order))?.number === number;
+  }
+
   apply(given: GivenOrder): void {
     const { kind } = given.order;
     if (kind === 'disconnect') return;

@@ -194,18 +194,26 @@ describe('one node of two workers without Redis', () => {
     await eventually(() => expect(clients.map(({ lost }) => lost.length)).toEqual(clients.map(() => 1)));
     await tellAll(single, 'after');
     await bystander.hears('after');
+    const refusal = async () => {
+      const again = io(single.url, { auth: { token }, transports: ['websocket'], forceNew: true });
+      using _ = { [Symbol.dispose]: () => void again.disconnect() };
+      const [error] = await nextEvent(again, 'connect_error', { timeoutMs: 1000 });
+      return error;
+    };
     // As many as reach both workers.
-    const codes = await Promise.all(
-      clients.map(async () => {
-        const again = io(single.url, { auth: { token }, transports: ['websocket'], forceNew: true });
-        owner.defer(() => void again.disconnect());
-        const [error] = await nextEvent(again, 'connect_error');
-        return error;
-      }),
-    );
-    expect(codes).toMatchObject(clients.map(() => ({ data: { code: 'token_revoked' } })));
-    expect(clients.map(({ heard, joins }) => [heard, joins])).toEqual(clients.map(() => [[], 1]));
+    const expectRefused = async () =>
+      expect(await Promise.all(clients.map(refusal))).toMatchObject(
+        clients.map(() => ({ data: { code: 'token_revoked' } })),
+      );
+    await expectRefused();
     expect(bystander.lost).toEqual([]);
+    const pid = log.pidOf('n1', '0');
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => expect(log.pidOf('n1', '0')).not.toBe(pid), { timeoutMs: 10_000 });
+    await eventually(() => expect(log.isUp('n1', '0')).toBe(true));
+    // The new worker has been told by the other one.
+    await eventually(expectRefused);
+    expect(clients.map(({ heard, joins }) => [heard, joins])).toEqual(clients.map(() => [[], 1]));
   });
 
   test('a user is disconnected on every worker, to come back or not (C2, C3)', async () => {

@@ -77,18 +77,19 @@ export const FLOODS: readonly Attack[] = [
   {
     name: 'websocket ping flood',
     run: async (target) => {
-      // ws answers these itself: Socket.IO never sees them.
+      // ws answers these itself, as long as the answers go out: Socket.IO never sees them.
       let sent = 0;
-      const one = async (turn: number): Promise<void> => {
+      const one = async (turn: number): Promise<number> => {
         using connection = await openWebSocket(portOf(target, turn), target.stack.token);
         const pings = Buffer.concat(Array.from({ length: BATCH }, () => frame('x'.repeat(100), 0x89)));
+        const since = performance.now();
         for (let n = 0; n < FLOOD && connection.isOpen; n += BATCH) {
           await connection.write(pings);
           sent += BATCH;
         }
+        return cutAfter(connection, since);
       };
-      await Promise.all([one(0), one(1)]);
-      return { sent };
+      return { cutMs: await Promise.all([one(0), one(1)]), sent };
     },
   },
   pollFlood,
