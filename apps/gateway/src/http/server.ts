@@ -12,7 +12,7 @@ export function createHttpServer(engine: EngineConfig, listener?: RequestListene
       requestTimeout: engine.requestTimeoutMs,
       keepAliveTimeout: engine.keepAliveMs,
       maxHeaderSize: engine.maxHeaderBytes,
-      connectionsCheckingInterval: Math.min(CHECK_MS, engine.headersTimeoutMs),
+      connectionsCheckingInterval: Math.min(CHECK_MS, engine.headersTimeoutMs / 2),
     },
     listener,
   );

@@ -14,12 +14,12 @@ export const cut = (connection: Connection): void => {
     connection.close(true);
     return;
   }
-  const webSocket: unknown = Reflect.get(connection.transport, 'socket');
+  const webSocket = webSocketOf(connection);
   call(webSocket, 'pause');
   connection.close();
   const end = () => {
     connection.close(true);
-    call(webSocket, 'terminate');
+    terminate(webSocket);
   };
   // After what waits to be written: a process that was held up takes its timers first.
   setTimeout(() => setImmediate(end), LAST_WORDS_MS).unref();
@@ -36,11 +36,17 @@ const call = (webSocket: unknown, name: 'pause' | 'terminate'): void => {
  * Whether the next message of a connection waits for the next turn of the event loop: thousands of them fit into what is
  * read at once, and everybody else would wait for the last one. ws reads no more of the connection meanwhile.
  */
-export const takeTurns = ({ transport }: Connection, waits: boolean): void => {
-  const receiver: unknown = propertyOf(propertyOf(transport, 'socket'), '_receiver');
+export const takeTurns = (webSocket: unknown, waits: boolean): void => {
+  const receiver = propertyOf(webSocket, '_receiver');
   if (typeof receiver !== 'object' || receiver === null || !('_allowSynchronousEvents' in receiver)) return;
   Object.assign(receiver, { _allowSynchronousEvents: !waits });
 };
+
+/** The WebSocket below a connection; undefined for one that polls. */
+export const webSocketOf = ({ transport }: Connection): unknown => propertyOf(transport, 'socket');
+
+/** Ends a WebSocket at once. */
+export const terminate = (webSocket: unknown): void => call(webSocket, 'terminate');
 
 const propertyOf = (target: unknown, name: string): unknown =>
   typeof target === 'object' && target !== null ? Reflect.get(target, name) : undefined;

@@ -6,7 +6,7 @@ import { refusal } from '../socket/refusal.ts';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 import { addressKey } from './address-key.ts';
 import { type Bucket, Meter, Meters, type Rate, take } from './bucket.ts';
-import { type Connection, cut, takeTurns } from './cut.ts';
+import { type Connection, cut, takeTurns, terminate, webSocketOf } from './cut.ts';
 import type { CountLimit, LimitConfig, LimitName, RateLimit } from './settings.ts';
 
 /** What became of something above a limit: `dry_run` was let through. */
@@ -18,6 +18,8 @@ export type ReportLimited = (limit: LimitName, outcome: LimitOutcome) => void;
 export interface Limits {
   /** A packet of Engine.IO, before anything reads it; false when the connection was cut off. */
   packet(connection: Connection, bytes: number): boolean;
+  /** A ping or pong of the WebSocket protocol, which Engine.IO never sees. */
+  control(webSocket: object): void;
   /** A wish to join a namespace, before it is parsed; false when the connection was cut off. */
   connect(connection: Connection): boolean;
   /** Many packets at once, before they are parsed; false when the connection was cut off. */
@@ -58,6 +60,7 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
   const { rates, counts, isDryRun } = config;
   const idleMs = longestFillMs(Object.values(rates));
   const connections = new Meters<Connection>(() => new WeakMap(), idleMs);
+  const webSockets = new Meters<object>(() => new WeakMap(), idleMs);
   const users = new Meters<string>(() => new Map(), idleMs);
   const addresses = new Meters<string>(() => new Map(), idleMs);
   const node = new Meter();
@@ -139,15 +142,19 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     packet: (connection, bytes) => {
       const now = performance.now();
       const meter = connections.of(connection, now);
-      meter.streak += 1;
-      if (meter.streak >= PACKETS_PER_TURN) {
-        takeTurns(connection, meter.streak === PACKETS_PER_TURN);
-        if (meter.streak > PACKETS_PER_TURN) meter.streak = 0;
-      }
+      countStreak(meter, () => webSocketOf(connection));
       if (spend(meter, perPacket, { now }) > 0) return cutOff(connection, 'socket_packets');
       meter.unbilled += bytes;
       // What is no event is billed to nobody: a flood of it ends here.
       return meter.unbilled <= mostUnbilled || cutOff(connection, 'socket_bytes');
+    },
+    control: (webSocket) => {
+      const now = performance.now();
+      const meter = webSockets.of(webSocket, now);
+      countStreak(meter, () => webSocket);
+      if (spend(meter, perPacket, { now }) === 0) return;
+      report('socket_packets', 'cut');
+      terminate(webSocket);
     },
     connect: (connection) => {
       const now = performance.now();
@@ -218,6 +225,14 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
           },
   };
 }
+
+/** Lets the next message of a connection wait after each `PACKETS_PER_TURN`, and those behind it follow at once. */
+const countStreak = (meter: Meter, webSocket: () => unknown): void => {
+  meter.streak += 1;
+  if (meter.streak < PACKETS_PER_TURN) return;
+  takeTurns(webSocket(), meter.streak === PACKETS_PER_TURN);
+  if (meter.streak > PACKETS_PER_TURN) meter.streak = 0;
+};
 
 /** An empty bucket is full again after so many ms, 10 s at the least. */
 const longestFillMs = (rates: readonly (Rate | undefined)[]): number =>

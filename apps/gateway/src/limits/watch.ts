@@ -1,5 +1,6 @@
+import { EventEmitter } from 'node:events';
 import type { GatewayServer } from '../socket/server.ts';
-import type { Connection } from './cut.ts';
+import { type Connection, webSocketOf } from './cut.ts';
 import type { Limits } from './limits.ts';
 
 /** Between the packets of a payload of long polling. */
@@ -26,12 +27,34 @@ export function watchConnections(io: GatewayServer, limits: Limits): void {
     if (type === 'message' && typeof data === 'string' && data.charCodeAt(0) === CONNECT)
       limits.connect(this);
   }
+  function onControl(this: object): void {
+    limits.control(this);
+  }
+  function onUpgrade(this: Connection): void {
+    watchFrames(this, onControl);
+  }
   io.engine.on('connection', (connection: Connection) => {
     connection.on('packet', onPacket);
+    if (connection.transport.name === 'websocket') watchFrames(connection, onControl);
+    else connection.once('upgrade', onUpgrade);
     limits.addresses?.enter(connection);
     if (connection.transport.name === 'polling') watchPolls(connection, limits);
   });
 }
+
+/** Most pieces of one message: ws counts them for itself, and a read brings thousands. */
+const MAX_FRAGMENTS = 256;
+
+/** Counts pings and pongs of a WebSocket, and bounds the pieces of a message. */
+const watchFrames = (connection: Connection, onControl: () => void): void => {
+  const webSocket = webSocketOf(connection);
+  if (!(webSocket instanceof EventEmitter)) return;
+  webSocket.on('ping', onControl).on('pong', onControl);
+  // Of ws 8.23.0.
+  const receiver: unknown = Reflect.get(webSocket, '_receiver');
+  if (typeof receiver === 'object' && receiver !== null && '_maxFragments' in receiver)
+    Object.assign(receiver, { _maxFragments: MAX_FRAGMENTS });
+};
 
 const lengthOf = (data: unknown): number => {
   if (typeof data === 'string') return data.length;

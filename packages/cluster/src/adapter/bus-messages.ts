@@ -26,7 +26,9 @@ const eventArguments = z.tuple([z.string().refine((name) => !isProtocolEvent(nam
 const EVENT = 2;
 const BINARY_EVENT = 5;
 const packet = z.looseObject({
-  type: z.literal([EVENT, BINARY_EVENT]),
+  // Old emitters say when there is binary data, and Socket.IO looks by itself: it would announce a number of parts that
+  // is not known, and every stock client that hears of it closes its connection.
+  type: z.literal([EVENT, BINARY_EVENT]).transform(() => EVENT),
   data: eventArguments,
   nsp: z.string().optional(),
 });

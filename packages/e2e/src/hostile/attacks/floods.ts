@@ -68,30 +68,33 @@ const handshakeFlood: Attack = {
   },
 };
 
+/** Frames that ws answers or drops by itself: Socket.IO never sees them. */
+const controlFlood = (name: string, first: number): Attack => ({
+  name: `websocket ${name} flood`,
+  run: async (target) => {
+    let sent = 0;
+    const one = async (turn: number): Promise<number> => {
+      using connection = await openWebSocket(portOf(target, turn), target.stack.token);
+      const frames = Buffer.concat(Array.from({ length: BATCH }, () => frame('x'.repeat(100), first)));
+      const since = performance.now();
+      for (let n = 0; n < FLOOD && connection.isOpen; n += BATCH) {
+        await connection.write(frames);
+        sent += BATCH;
+      }
+      return cutAfter(connection, since);
+    };
+    return { cutMs: await Promise.all([one(0), one(1)]), sent };
+  },
+});
+
 export const FLOODS: readonly Attack[] = [
   floodOf('engine ping', () => '2x'),
   floodOf('pong', () => '3'),
   floodOf('ack', (n) => `43${n}[{"ok":true}]`),
   floodOf('CONNECT', (n) => `40/nowhere${n},{"token":"x"}`),
   floodOf('event', (n) => `42["room:signal",{"room":"fuzz:1","event":"a:b","data":${n}}]`),
-  {
-    name: 'websocket ping flood',
-    run: async (target) => {
-      // ws answers these itself, as long as the answers go out: Socket.IO never sees them.
-      let sent = 0;
-      const one = async (turn: number): Promise<number> => {
-        using connection = await openWebSocket(portOf(target, turn), target.stack.token);
-        const pings = Buffer.concat(Array.from({ length: BATCH }, () => frame('x'.repeat(100), 0x89)));
-        const since = performance.now();
-        for (let n = 0; n < FLOOD && connection.isOpen; n += BATCH) {
-          await connection.write(pings);
-          sent += BATCH;
-        }
-        return cutAfter(connection, since);
-      };
-      return { cutMs: await Promise.all([one(0), one(1)]), sent };
-    },
-  },
+  controlFlood('ping', 0x89),
+  controlFlood('pong', 0x8a),
   pollFlood,
   handshakeFlood,
 ];
