@@ -12,6 +12,8 @@ interface Cause {
   where: string;
   user: string;
   isTls: boolean;
+  /** Whether this process has never been connected: then its settings are likely at fault. */
+  isFirst: boolean;
 }
 
 /** What an error says, and what a person can do about it. */
@@ -58,8 +60,8 @@ const CAUSES: readonly [RegExp, (cause: Cause) => string][] = [
   ],
   [
     /^closed$|ECONNRESET|EPIPE/,
-    ({ where, isTls }) =>
-      `${where} closed the connection${isTls ? '' : '; if it does so each time it may want TLS: rediss:// in REDIS_URL'}`,
+    ({ where, isTls, isFirst }) =>
+      `${where} closed the connection${isFirst && !isTls ? ': if it wants TLS, write rediss:// in REDIS_URL' : ''}`,
   ],
 ];
 
@@ -77,21 +79,23 @@ const messageOf = (error: Error): string =>
 export const whyAway = (
   target: RedisTarget,
   failure: Error | undefined,
+  isFirst = false,
 ): { kind: number; reason: string } => {
   const error = failure === undefined ? 'closed' : messageOf(failure);
   const where = `${TITLES[target.kind]} at ${target.nodes.map(({ host, port }) => `${host}:${port}`).join(',')}`;
   const kind = CAUSES.findIndex(([pattern]) => pattern.test(error));
-  const cause = { error, where, user: target.username ?? 'default', isTls: target.tls };
+  const cause = { error, where, user: target.username ?? 'default', isTls: target.tls, isFirst };
   return { kind, reason: sentence(CAUSES[kind]?.[1](cause) ?? `${where}: ${error}`) };
 };
 
 /** Tells of a link that stands, and why one does not: each kind of reason once, until it stands again. */
 export const createChangeTeller = (isUp: () => boolean, { target, onChange }: LinkChange) => {
   let isTold = false;
+  let isFirst = true;
   const kinds = new Set<number>();
   const lost = (error: Error | undefined): void => {
     if (isUp()) return;
-    const { kind, reason } = whyAway(target, error);
+    const { kind, reason } = whyAway(target, error, isFirst);
     if (kinds.has(kind)) return;
     kinds.add(kind);
     isTold = false;
@@ -101,6 +105,7 @@ export const createChangeTeller = (isUp: () => boolean, { target, onChange }: Li
     ready: (): void => {
       if (!isUp() || isTold) return;
       isTold = true;
+      isFirst = false;
       kinds.clear();
       onChange(true);
     },

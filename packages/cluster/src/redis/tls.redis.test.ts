@@ -68,7 +68,9 @@ describe('a Redis with TLS', () => {
 
   it('tells who asks it without TLS what to write', async () => {
     await using link = connect(redis.url.replace('rediss:', 'redis:'));
-    await eventually(() => expect(link.reasons).toEqual([expect.stringMatching(/want TLS: rediss:\/\//)]));
+    await eventually(() =>
+      expect(link.reasons).toEqual([expect.stringMatching(/if it wants TLS, write rediss:\/\//)]),
+    );
   });
 
   it('is not talked to by who does not know its authority, and the reason is told', async () => {

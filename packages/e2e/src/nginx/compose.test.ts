@@ -6,6 +6,7 @@ import type { Secret } from '@fanfare/runtime';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { fencesOf } from '../docs/markdown.ts';
 
 const ROOT = new URL('../../../../', import.meta.url);
 const read = (path: string) => readFile(new URL(path, ROOT), 'utf8');
@@ -180,6 +181,27 @@ test('health checks are cheap: every 10 s or less often, and none starts a Node 
 
 test('the number of gateways stands in .env, so that no later command forgets it', () => {
   expect(services.gateway.scale).toMatch(/^\$\{FANFARE_GATEWAYS:-\d\}$/);
+});
+
+test('the override of operations.md, for a Redis of your own, sets what the apps know', async () => {
+  const [yaml = ''] = fencesOf(await read('docs/operations.md'), 'yaml');
+  const override = z
+    .strictObject({
+      services: z.strictObject({
+        gateway: z.object({ environment: z.record(z.string(), z.string()) }),
+        api: z.object({ environment: z.record(z.string(), z.string()) }),
+        redis: z.strictObject({ scale: z.literal(0) }),
+      }),
+    })
+    .parse(parse(yaml));
+  for (const [app, settings] of [
+    ['gateway', gatewaySettings.shape],
+    ['api', apiSettings.shape],
+  ] as const) {
+    const { REDIS_URL = '', ...others } = override.services[app].environment;
+    expect(REDIS_URL).toMatch(new RegExp(`^rediss://${app}:\\$\\{REDIS_${app.toUpperCase()}_PASSWORD\\}@`));
+    expect(Object.keys(settings)).toEqual(expect.arrayContaining(Object.keys(others)));
+  }
 });
 
 test('nginx finds its includes, and the services at their ports', async () => {
