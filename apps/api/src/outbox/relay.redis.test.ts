@@ -163,8 +163,12 @@ describe('several relays', () => {
     const relays = [startRelay(pool.url), startRelay(pool.url), startRelay(pool.url)];
     await using stack = new AsyncDisposableStack();
     for (const one of relays) stack.use(one);
-    const held = () => Promise.all(relays.map(({ metric }) => metric('fanfare_outbox_partitions')));
-    await eventually(async () => expect((await held()).toSorted()).toEqual([4, 6, 6]));
+    // All 16, and nobody more than 6: two that take what one gives back may also end with 5 each.
+    await eventually(async () => {
+      const held = await Promise.all(relays.map(({ metric }) => metric('fanfare_outbox_partitions')));
+      expect(held.reduce((sum, count) => sum + count, 0)).toBe(16);
+      expect(Math.max(...held)).toBeLessThanOrEqual(6);
+    });
     const rooms = numbers(20).map((room) => `shared:${room}`);
     const write = async (from: number) => {
       for (const n of numbers(5)) for (const room of rooms) await publish(pool, room, from + n);
