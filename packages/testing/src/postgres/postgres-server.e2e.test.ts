@@ -27,4 +27,7 @@ test('a PostgreSQL starts without anything installed, and comes back on its port
   expect(await answers(server.port)).toBe(false);
   await server.restart();
   expect(await answers(server.port)).toBe(true);
+
+  await server[Symbol.asyncDispose]();
+  await expect(server.restart()).rejects.toThrow('This postgres was disposed of');
 });

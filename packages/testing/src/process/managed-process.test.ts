@@ -96,3 +96,9 @@ test('a program that does not exist is named', async () => {
     '/no/such/program could not be started.',
   );
 });
+
+test('a folder that does not exist is named, and not the program', async () => {
+  await expect(node('', { cwd: '/no/such/folder' })).rejects.toThrow(
+    'could not be started: its folder /no/such/folder is not there.',
+  );
+});

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { within } from '../eventually.ts';
@@ -67,7 +68,10 @@ export class ManagedProcess implements AsyncDisposable {
     try {
       await once(child, 'spawn');
     } catch (error) {
-      throw new Error(`${options.name ?? options.command} could not be started.`, { cause: error });
+      // The system says the same of a missing folder as of a missing program.
+      const { cwd } = options;
+      const reason = cwd === undefined || existsSync(cwd) ? '' : `: its folder ${cwd} is not there`;
+      throw new Error(`${options.name ?? options.command} could not be started${reason}.`, { cause: error });
     }
     const started = new ManagedProcess(child, options);
     options.onStart?.(started);

@@ -4,6 +4,7 @@ import type { ManagedProcess } from './managed-process.ts';
 export abstract class RestartableServer implements AsyncDisposable {
   readonly #start: () => Promise<ManagedProcess>;
   #process: ManagedProcess;
+  #isDisposed = false;
 
   /** `start` makes a new process with the same ports, folders and arguments. */
   protected constructor(process: ManagedProcess, start: () => Promise<ManagedProcess>) {
@@ -29,13 +30,25 @@ export abstract class RestartableServer implements AsyncDisposable {
     await this.#process.stop();
   }
 
-  /** A new process, on the same port and with the same files; ends the old one first when it still runs. */
+  /**
+   * A new process, on the same port and with the same files; ends the old one first when it still runs. Rejects once it is
+   * disposed of, as whatever goes on after the time limit of its test finds.
+   */
   async restart(): Promise<void> {
     await this.#process.stop();
+    this.#assertKept();
     this.#process = await this.#start();
+    if (this.#isDisposed) await this.#process.stop();
+    this.#assertKept();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     await this.#process.stop();
+  }
+
+  #assertKept(): void {
+    if (this.#isDisposed)
+      throw new Error(`This ${this.#process.name} was disposed of, and its files with it.`);
   }
 }
