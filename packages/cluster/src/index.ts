@@ -53,5 +53,6 @@ export {
   type WorkerProgram,
   WorkerStartError,
 } from './workers/pool.ts';
-export { createWorkerAdapter, reportStatus, takeConnections } from './workers/worker.ts';
+export { reportStatus, takeConnections } from './workers/worker.ts';
+export { createWorkerAdapter } from './workers/worker-adapter.ts';
 export { openWorkerPresence, primaryPort } from './workers/worker-presence.ts';

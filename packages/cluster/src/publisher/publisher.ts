@@ -15,7 +15,7 @@ import { type ClusterReport, listNodes, processReport, summarize } from '../node
 import { readPresence } from '../presence/redis-store.ts';
 import type { Place, PresencePage } from '../presence/store.ts';
 import type { RedisLink } from '../redis/link.ts';
-import { createWorkerAdapter } from '../workers/worker.ts';
+import { createWorkerAdapter } from '../workers/worker-adapter.ts';
 import { openWorkerPresence, primaryPort } from '../workers/worker-presence.ts';
 
 /** An event for the members of one or several rooms, on whichever nodes they are. */

@@ -1,6 +1,5 @@
 import cluster from 'node:cluster';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { createAdapter } from '@socket.io/cluster-adapter';
 import { setupWorker } from '@socket.io/sticky';
 import type { Server } from 'socket.io';
 import type { WorkerStatus } from './pool.ts';
@@ -9,17 +8,6 @@ import type { WorkerStatus } from './pool.ts';
 const STICKY_SID_LENGTH = 20;
 
 const STATUS_MS = 500;
-
-/** How often the workers of a machine without Redis tell each other that they live, and the silence that ends it, in ms. */
-const HEARTBEAT_MS = 500;
-const SILENCE_MS = 2000;
-
-/**
- * Shares rooms between the workers of a machine without Redis. A query such as `fetchSockets()` waits for a worker that
- * died until it is missed, and fails after 5 s: with the default of 10 s every query after a crash would.
- */
-export const createWorkerAdapter = () =>
-  createAdapter({ heartbeatInterval: HEARTBEAT_MS, heartbeatTimeout: SILENCE_MS });
 
 /**
  * Takes connections from the primary. Our session ids end with the node, and sticky knows their first 20 characters

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { type Single, type Stack, startSingle, startStack } from '@fanfare/local';
 import { type PresenceChanged, presencePage } from '@fanfare/protocol';
 import { eventually, nextEvent } from '@fanfare/testing';
@@ -294,4 +295,17 @@ describe('one node of two workers without Redis', () => {
     await expectPresent(everybody.filter((user) => !gone.includes(user)));
     expect(left).toHaveLength(gone.length);
   });
+});
+
+test('workers without Redis tell each other of sockets whatever a team keeps with them (C2, C3)', async () => {
+  await using owner = new AsyncDisposableStack();
+  const log = createWorkerLog();
+  const FANFARE_HANDLERS = fileURLToPath(new URL('keeping-handlers.js', import.meta.url));
+  const env = { LOG_LEVEL: 'debug', FANFARE_HANDLERS };
+  const single = owner.use(await startSingle({ workers: 2, env, onLog: log.write }));
+  const { clients } = await openOnWorkers(owner, { ...single, node: 'n1', log });
+  const ids = clients.map(({ socket }) => socket.id);
+  for (const { socket } of clients)
+    expect(await socket.timeout(10_000).emitWithAck('who')).toEqual(expect.arrayContaining(ids));
+  expect(log.deaths()).toEqual([]);
 });
