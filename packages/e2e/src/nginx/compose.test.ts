@@ -250,3 +250,12 @@ test('the image gets the manifest of every workspace, which npm ci needs', async
     expect(allowed).toContain(wanted);
   }
 });
+
+test('the image gets what the tsconfig of an app extends, which bundlers read', async () => {
+  const { extends: base } = z
+    .object({ extends: z.string() })
+    .parse(JSON.parse(await read('apps/board/tsconfig.json')));
+  const name = base.replace('../../', '');
+  expect((await read('.dockerignore')).split('\n')).toContain(`!${name}`);
+  expect(dockerfile).toContain(`COPY --from=source /source/${name} /app/`);
+});
