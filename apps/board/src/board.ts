@@ -30,7 +30,15 @@ export interface Board extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
-/** Builds everything in the order of its needs; the database is up to date when it resolves. */
+/** Longest wait for the first answer of the database, in ms. */
+const START_DATABASE_MS = 10_000;
+
+/** The database does not let the board start: one clear sentence, no stack. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+/** Builds everything in the order of its needs; the database is up to date when it resolves, else a `StartError`. */
 export const createBoard = async (config: BoardConfig): Promise<Board> => {
   await using stack = new AsyncDisposableStack();
   const log = pino({
@@ -41,6 +49,12 @@ export const createBoard = async (config: BoardConfig): Promise<Board> => {
   });
 
   const db = stack.adopt(openDatabase(config.databaseUrl, log), (one) => one.destroy());
+  const problem = await databaseProblem(db, START_DATABASE_MS);
+  if (problem !== undefined) {
+    throw new StartError(
+      `The board cannot start without its PostgreSQL (${problem}): start that, or correct DATABASE_URL.`,
+    );
+  }
   await migrate(db);
   if (config.sampleData) await addSampleData(db);
   const page = await buildPage(config.pageMode);

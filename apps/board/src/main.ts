@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createBoard } from './board.ts';
+import { createBoard, StartError } from './board.ts';
 import { BOARD_SHUTDOWN_MS, ConfigError, loadBoardConfig } from './config.ts';
 
 const EXIT_CONFIG = 78;
@@ -17,7 +17,7 @@ const run = async (): Promise<void> => {
 try {
   await run();
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
+  if (!(error instanceof ConfigError || error instanceof StartError)) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = EXIT_CONFIG;
+  process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : 1;
 }
