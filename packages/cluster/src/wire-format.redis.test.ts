@@ -148,7 +148,8 @@ describe('what a node of release 0.1 writes is understood', () => {
   it('as a report of itself', async () => {
     await other.hset(keys.nodeReports, 'recorded/0', recorded.report);
     await other.zadd(keys.nodeLeases, Date.now() + 60_000, 'recorded/0');
-    expect(await listNodes(a.link.pub)).toEqual([JSON.parse(recorded.report)]);
+    // That release does not tell of users.
+    expect(await listNodes(a.link.pub)).toEqual([{ ...JSON.parse(recorded.report), users: 0 }]);
   });
 
   it('as a question after what was missed, and its answer', async () => {
