@@ -1,3 +1,4 @@
+import { callOf, propertyOf } from '../socket/innards.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 
 export type Connection = GatewaySocket['conn'];
@@ -15,7 +16,8 @@ export const cut = (connection: Connection): void => {
     return;
   }
   const webSocket = webSocketOf(connection);
-  call(webSocket, 'pause');
+  // Of ws 8.23.0, as all that is asked of a WebSocket here.
+  callOf(webSocket, 'pause');
   connection.close();
   const end = () => {
     connection.close(true);
@@ -25,16 +27,9 @@ export const cut = (connection: Connection): void => {
   setTimeout(() => setImmediate(end), LAST_WORDS_MS).unref();
 };
 
-/** Of ws 8.23.0. */
-const call = (webSocket: unknown, name: 'pause' | 'terminate'): void => {
-  if (typeof webSocket !== 'object' || webSocket === null) return;
-  const method: unknown = Reflect.get(webSocket, name);
-  if (typeof method === 'function') method.call(webSocket);
-};
-
 /**
  * Whether the next message of a connection waits for the next turn of the event loop: thousands of them fit into what is
- * read at once, and everybody else would wait for the last one. ws reads no more of the connection meanwhile.
+ * read at once, and everybody else would wait for the last one. ws 8.23.0 reads no more of the connection meanwhile.
  */
 export const takeTurns = (webSocket: unknown, waits: boolean): void => {
   const receiver = propertyOf(webSocket, '_receiver');
@@ -46,7 +41,4 @@ export const takeTurns = (webSocket: unknown, waits: boolean): void => {
 export const webSocketOf = ({ transport }: Connection): unknown => propertyOf(transport, 'socket');
 
 /** Ends a WebSocket at once. */
-export const terminate = (webSocket: unknown): void => call(webSocket, 'terminate');
-
-const propertyOf = (target: unknown, name: string): unknown =>
-  typeof target === 'object' && target !== null ? Reflect.get(target, name) : undefined;
+export const terminate = (webSocket: unknown): void => callOf(webSocket, 'terminate');

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { IncomingMessage } from 'node:http';
+import { propertyOf } from './innards.ts';
 import type { GatewaySocket } from './server.ts';
 
 // What this file knows of the innards of a connection is that of socket.io 4.8.4, engine.io 6.6.11, ws 8.23.0 and
@@ -90,9 +91,6 @@ const createHeaderSharing = (): ((headers: Headers) => Headers) => {
 const NOTHING = Object.freeze({});
 const ENCRYPTED = Object.freeze({ encrypted: true });
 const PLAIN = Object.freeze({ encrypted: false });
-
-const propertyOf = (target: unknown, name: string): unknown =>
-  typeof target === 'object' && target !== null ? Reflect.get(target, name) : undefined;
 
 /** Takes off what engine.io listens to only until a WebSocket is open, and leaves behind. */
 const dropSpentListeners = (transport: EventEmitter, webSocket: unknown): void => {
