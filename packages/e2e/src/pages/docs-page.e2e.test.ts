@@ -17,7 +17,10 @@ describe('the page at /docs', () => {
   it('shows every route without an error and without asking another host', async () => {
     await using opened = await browser.open(`${stack.url}/docs`);
     const { page, requested, errors } = opened;
-    for (const name of ['Publish an event to a room, or to several', 'Nodes, connections and warnings']) {
+    for (const name of [
+      'Publish an event to a room, or to several',
+      'Nodes, connections, users and warnings',
+    ]) {
       await page.getByRole('heading', { name }).waitFor();
     }
     expect(errors).toEqual([]);
