@@ -19,7 +19,7 @@ const FIRST = 3_000;
  * Opened after these and those that are left idle, until the code of the way in is compiled. Some are open at any time, as
  * in a server in use: V8 forgets what it knows of objects of which there are none.
  */
-const WARM_UP = { turns: 6, connections: 2_500 };
+const WARM_UP = { turns: 4, connections: 2_500 };
 const CONCURRENCY = 32;
 /** What a server does after its last answer (timers, other connections of its own) belongs to the connection. */
 const SETTLE_MS = 300;
