@@ -30,7 +30,7 @@ export const BENCH_USAGE = `npm run bench -- [options]
   --pass-ms MS        length of one turn (3000; quick 1000)
   --connections N     connections of the idle measurement (10000; quick 2000)
   --connection-rounds N  turns of the idle measurement (5; quick 2)
-  --publish-ms MS     length of each latency measurement (60000; quick 6000)
+  --publish-ms MS     length of each latency measurement (60000; quick 5000)
 `;
 
 /** Throws a sentence for the user when the arguments cannot be used. */
@@ -73,7 +73,7 @@ export const parseBenchOptions = (args: string[]): BenchOptions | 'help' => {
     passMs: number('pass-ms', quick ? 1_000 : 3_000),
     connections: number('connections', quick ? 2_000 : 10_000),
     connectionRounds: number('connection-rounds', quick ? 2 : 5),
-    publishMs: number('publish-ms', quick ? 6_000 : 60_000),
+    publishMs: number('publish-ms', quick ? 5_000 : 60_000),
     publishPerSecond: 100,
   };
 };
