@@ -1,4 +1,4 @@
-export type { TokenRequest } from './credentials.ts';
+export { type Credentials, createCredentials, type TokenRequest } from './credentials.ts';
 export type { LogLine } from './process/log-lines.ts';
 export { PortError } from './process/public-port.ts';
 export { type Single, type SingleOptions, startSingle } from './single/single.ts';

@@ -1,5 +1,6 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { AppError } from '@fanfare/protocol';
+import { propertyOf } from '../socket/innards.ts';
 
 /** Code of engine.io for what is not admitted: it stands in the body of an answer to a poll. */
 const FORBIDDEN = 4;
@@ -16,7 +17,7 @@ export function refuseHandshake(request: IncomingMessage, error: AppError): void
     'Content-Length': Buffer.byteLength(body),
     ...(retryAfterMs !== undefined && { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
   };
-  const response: unknown = Reflect.get(request, 'res');
+  const response = propertyOf(request, 'res');
   if (request.headers.upgrade === undefined && response instanceof ServerResponse) {
     response.writeHead(status, headers).end(body);
     return;

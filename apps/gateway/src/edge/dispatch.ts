@@ -2,6 +2,7 @@ import { AppError, checkPayload, LIMITS, roomJoin } from '@fanfare/protocol';
 import { Socket } from 'socket.io';
 import type { GatewayEvents } from '../events.ts';
 import type { Limits } from '../limits/limits.ts';
+import { propertyOf } from '../socket/innards.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 import { guardedSocketMethods, refuse } from './guard.ts';
 import type { Edge } from './on.ts';
@@ -103,7 +104,7 @@ export function createDispatch(deps: {
 
 /** Private in engine.io 6.6.11: what its transport cannot take yet. */
 const hasQueue = (conn: GatewaySocket['conn']): boolean => {
-  const writeBuffer: unknown = Reflect.get(conn, 'writeBuffer');
+  const writeBuffer = propertyOf(conn, 'writeBuffer');
   return Array.isArray(writeBuffer) && writeBuffer.length > 0;
 };
 

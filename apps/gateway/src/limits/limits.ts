@@ -142,7 +142,7 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     packet: (connection, bytes) => {
       const now = performance.now();
       const meter = connections.of(connection, now);
-      countStreak(meter, () => webSocketOf(connection));
+      if (endsStreak(meter)) takeTurns(webSocketOf(connection), meter.streak > 0);
       if (spend(meter, perPacket, { now }) > 0) return cutOff(connection, 'socket_packets');
       meter.unbilled += bytes;
       // What is no event is billed to nobody: a flood of it ends here.
@@ -151,7 +151,7 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     control: (webSocket) => {
       const now = performance.now();
       const meter = webSockets.of(webSocket, now);
-      countStreak(meter, () => webSocket);
+      if (endsStreak(meter)) takeTurns(webSocket, meter.streak > 0);
       if (spend(meter, perPacket, { now }) === 0) return;
       report('socket_packets', 'cut');
       terminate(webSocket);
@@ -226,12 +226,11 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
   };
 }
 
-/** Lets the next message of a connection wait after each `PACKETS_PER_TURN`, and those behind it follow at once. */
-const countStreak = (meter: Meter, webSocket: () => unknown): void => {
+/** Whether the next message waits for its turn, or is the one that has waited and begins another streak. */
+const endsStreak = (meter: Meter): boolean => {
   meter.streak += 1;
-  if (meter.streak < PACKETS_PER_TURN) return;
-  takeTurns(webSocket(), meter.streak === PACKETS_PER_TURN);
   if (meter.streak > PACKETS_PER_TURN) meter.streak = 0;
+  return meter.streak === 0 || meter.streak === PACKETS_PER_TURN;
 };
 
 /** An empty bucket is full again after so many ms, 10 s at the least. */

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { propertyOf } from '../socket/innards.ts';
 import type { GatewayServer } from '../socket/server.ts';
 import { type Connection, webSocketOf } from './cut.ts';
 import type { Limits } from './limits.ts';
@@ -22,7 +23,7 @@ export function watchConnections(io: GatewayServer, limits: Limits): void {
   // One function for all connections; the emitter is what `this` is.
   function onPacket(this: Connection, { type, data }: EnginePacket): void {
     // The answer to a ping is all that an idle connection sends: it is free, so that nothing is kept for one.
-    if (type === 'pong' && Reflect.get(this, 'pingTimeoutTimer') !== null) return;
+    if (type === 'pong' && propertyOf(this, 'pingTimeoutTimer') !== null) return;
     if (!limits.packet(this, lengthOf(data))) return;
     if (type === 'message' && typeof data === 'string' && data.charCodeAt(0) === CONNECT)
       limits.connect(this);
@@ -51,7 +52,7 @@ const watchFrames = (connection: Connection, onControl: () => void): void => {
   if (!(webSocket instanceof EventEmitter)) return;
   webSocket.on('ping', onControl).on('pong', onControl);
   // Of ws 8.23.0.
-  const receiver: unknown = Reflect.get(webSocket, '_receiver');
+  const receiver = propertyOf(webSocket, '_receiver');
   if (typeof receiver === 'object' && receiver !== null && '_maxFragments' in receiver)
     Object.assign(receiver, { _maxFragments: MAX_FRAGMENTS });
 };
@@ -67,7 +68,7 @@ const lengthOf = (data: unknown): number => {
  */
 const watchPolls = (connection: Connection, limits: Limits): void => {
   const { transport } = connection;
-  const onData: unknown = Reflect.get(transport, 'onData');
+  const onData = propertyOf(transport, 'onData');
   if (typeof onData !== 'function') throw new Error('this version of engine.io has no Polling#onData');
   Object.assign(transport, {
     closeTimeout: CLOSE_MS,

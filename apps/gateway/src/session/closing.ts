@@ -1,5 +1,6 @@
 import { toldRoom } from '@fanfare/cluster';
 import { isRoomName } from '@fanfare/protocol';
+import { propertyOf } from '../socket/innards.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 
 /** What a client is told before its session ends. */
@@ -27,7 +28,7 @@ export const endSession = (socket: GatewaySocket, closing: Closing): void => {
   }
   socket.disconnect();
   // Private in socket.io 4.8.4: the sockets of one connection.
-  const others: unknown = Reflect.get(socket.client, 'sockets');
+  const others = propertyOf(socket.client, 'sockets');
   if (!(others instanceof Map) || others.size === 0) socket.conn.close();
 };
 

@@ -10,10 +10,10 @@ import type { GatewaySocket } from './server.ts';
 export function slimSocket(socket: GatewaySocket): void {
   const { conn, client } = socket;
   const { transport } = conn;
-  const webSocket: unknown = Reflect.get(transport, 'socket');
+  const webSocket = propertyOf(transport, 'socket');
   if (transport.name === 'websocket') dropSpentListeners(transport, webSocket);
   trimArray(conn, 'cleanupFn');
-  const decoder: unknown = Reflect.get(client, 'decoder');
+  const decoder = propertyOf(client, 'decoder');
   trimArray(propertyOf(decoder, '_callbacks'), '$decoded');
   for (const emitter of [socket, conn, transport, webSocket]) packListeners(emitter);
 }

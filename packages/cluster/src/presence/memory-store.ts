@@ -1,11 +1,15 @@
-import type { Member, Place, PresenceChange, PresencePage, PresenceStore } from './store.ts';
+import {
+  type Member,
+  type PresenceChange,
+  type PresencePage,
+  type PresenceStore,
+  placeKey,
+} from './store.ts';
 
 interface Room {
   version: number;
   members: Map<string, { member: Member; holders: Set<object> }>;
 }
-
-const keyOf = ({ namespace, room }: Place): string => `${namespace} ${room}`;
 
 /** Presence of one process, or of several stores in it that share their members. */
 export class MemoryPresence {
@@ -17,17 +21,17 @@ export class MemoryPresence {
     const holder = {};
     const listening = new Map<string, (change: PresenceChange) => void>();
     return {
-      hold: (place, member) => this.#hold(keyOf(place), member, holder),
-      release: (place, user) => this.#release(keyOf(place), user, holder),
+      hold: (place, member) => this.#hold(placeKey(place), member, holder),
+      release: (place, user) => this.#release(placeKey(place), user, holder),
       holdFrom: () => undefined,
-      read: async (place, page) => this.#read(keyOf(place), page),
+      read: async (place, page) => this.#read(placeKey(place), page),
       listen: async (place, listener) => {
-        const key = keyOf(place);
+        const key = placeKey(place);
         listening.set(key, listener);
         const listeners = this.#listeners.get(key) ?? new Set();
         this.#listeners.set(key, listeners.add(listener));
       },
-      unlisten: (place) => this.#unlisten(keyOf(place), listening),
+      unlisten: (place) => this.#unlisten(placeKey(place), listening),
       onGap: () => undefined,
       [Symbol.asyncDispose]: async () => {
         for (const key of listening.keys()) this.#unlisten(key, listening);

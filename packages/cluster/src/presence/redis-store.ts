@@ -12,6 +12,7 @@ import {
   type PresenceChange,
   type PresencePage,
   type PresenceStore,
+  placeKey,
   presenceChange,
 } from './store.ts';
 
@@ -60,7 +61,6 @@ export interface RedisPresenceOptions {
   observe: PresenceObserver;
 }
 
-const keyOf = ({ namespace, room }: Place): string => `${namespace} ${room}`;
 const placeOf = (key: string): Place => {
   const at = key.indexOf(' ');
   return { namespace: key.slice(0, at), room: key.slice(at + 1) };
@@ -153,7 +153,7 @@ export class RedisPresence implements PresenceStore {
   }
 
   #change(place: Place, user: string, member: Member | null): void {
-    const key = keyOf(place);
+    const key = placeKey(place);
     const known = this.#pending.get(key) ?? { place, users: new Map() };
     this.#pending.set(key, known);
     known.users.set(user, member);

@@ -6,6 +6,9 @@ export interface Place {
   room: string;
 }
 
+/** One text for each room of a namespace; neither name holds a blank. */
+export const placeKey = ({ namespace, room }: Place): string => `${namespace} ${room}`;
+
 /** Somebody who is in a room, with however many sockets on however many nodes. */
 export interface Member {
   user: string;

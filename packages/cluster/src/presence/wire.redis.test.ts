@@ -3,10 +3,10 @@ import { eventually, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
+import { openLink } from '../../test/open-link.ts';
 import { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
-import { connectRedis, type RedisLink } from '../redis/link.ts';
-import { redisUrl } from '../redis/url.ts';
+import type { RedisLink } from '../redis/link.ts';
 import { RedisPresence, readPresence } from './redis-store.ts';
 import type { PresenceChange } from './store.ts';
 
@@ -40,9 +40,7 @@ beforeAll(async () => {
   const redis = stack.use(await RedisServer.start());
   const connect = () => stack.adopt(new Redis(redis.url), (client) => client.disconnect());
   [other, hears] = [connect(), connect()];
-  const target = redisUrl.parse(redis.url);
-  link = stack.use(connectRedis({ target, name: 'test', onChange: () => undefined }));
-  await eventually(() => expect(link.up).toBe(true));
+  link = stack.use(await openLink(redis.url));
 });
 afterAll(() => stack.disposeAsync());
 beforeEach(() => other.flushall());

@@ -1,19 +1,14 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { eventually, freePort, RedisServer } from '@fanfare/testing';
 import { describe, expect, it } from 'vitest';
+import { openLink } from '../../test/open-link.ts';
 import { connectRedis } from './link.ts';
 import { redisUrl } from './url.ts';
-
-const connect = async (url: string) => {
-  const link = connectRedis({ target: redisUrl.parse(url), name: 'test', onChange: () => undefined });
-  await eventually(() => expect(link.up).toBe(true));
-  return link;
-};
 
 describe('the link to a standalone Redis', () => {
   it('carries out commands in the order in which they were asked for, however they are sent together', async () => {
     await using server = await RedisServer.start();
-    await using link = await connect(server.url);
+    await using link = await openLink(server.url);
     const wanted: string[] = [];
     for (let turn = 0; turn < 20; turn += 1) {
       for (let i = 0; i < 10; i += 1) {
@@ -27,7 +22,7 @@ describe('the link to a standalone Redis', () => {
 
   it('sends a command although the answer to the one before it does not come', async () => {
     await using server = await RedisServer.start();
-    await using link = await connect(server.url);
+    await using link = await openLink(server.url);
     server.kill('SIGSTOP');
     const first = link.pub.set('first', 'sent');
     await expect(first).rejects.toThrow(/timed out/);

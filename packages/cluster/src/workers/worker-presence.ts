@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { AppError } from '@fanfare/protocol';
-import type { PresenceChange, PresencePage, PresenceStore } from '../presence/store.ts';
+import { type PresenceChange, type PresencePage, type PresenceStore, placeKey } from '../presence/store.ts';
 import {
   type FromPrimary,
   type FromWorker,
@@ -43,7 +43,7 @@ export function openWorkerPresence(port: PrimaryPort, { graceMs }: { graceMs: nu
 
   const act = (told: FromPrimary): void => {
     if (told.kind === 'changed') {
-      listeners.get(keyOf(told.place))?.(told.change);
+      listeners.get(placeKey(told.place))?.(told.change);
       return;
     }
     requests.get(told.request)?.(told.page);
@@ -72,11 +72,11 @@ export function openWorkerPresence(port: PrimaryPort, { graceMs }: { graceMs: nu
       return answer;
     },
     listen: async (place, listener) => {
-      listeners.set(keyOf(place), listener);
+      listeners.set(placeKey(place), listener);
       await ask((request) => port.send({ source, kind: 'listen', place, request }));
     },
     unlisten: (place) => {
-      listeners.delete(keyOf(place));
+      listeners.delete(placeKey(place));
       port.send({ source, kind: 'unlisten', place });
     },
     onGap: () => undefined,
@@ -88,5 +88,3 @@ export function openWorkerPresence(port: PrimaryPort, { graceMs }: { graceMs: nu
     },
   };
 }
-
-const keyOf = ({ namespace, room }: { namespace: string; room: string }): string => `${namespace} ${room}`;

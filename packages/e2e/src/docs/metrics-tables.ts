@@ -1,7 +1,6 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { loadGatewayConfig } from '@fanfare/gateway/config';
 import { createGateway } from '@fanfare/gateway/gateway';
-import { everyRoom } from '@fanfare/protocol';
+import { createCredentials } from '@fanfare/local';
 import { eventually, nextEvent } from '@fanfare/testing';
 import { io } from 'socket.io-client';
 import { apiText, NO_REDIS, SETTINGS } from './api-text.ts';
@@ -11,13 +10,6 @@ import { code, table } from './markdown.ts';
 const COMMON_LABELS: ReadonlySet<string> = new Set(['app', 'node', 'worker', 'le']);
 /** The default metrics of prom-client differ from one operating system to the next. */
 const DEFAULTS = /^(process|nodejs)_/;
-
-const tokenOf = (secret: string): string => {
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const claims = { sub: 'docs', exp: Math.floor(Date.now() / 1000) + 60, rooms: everyRoom };
-  const signed = `${part({ alg: 'HS256' })}.${part(claims)}`;
-  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
-};
 
 const labelsOf = (text: string, metric: string): string[] => {
   const samples = text.matchAll(new RegExp(`^${metric}(?:_bucket|_sum|_count)?\\{(.*)\\} `, 'gm'));
@@ -64,12 +56,12 @@ const scrape = async (opsPort: number): Promise<string> =>
 
 /** What a real gateway exports after a visit that gives every label a value. */
 async function gatewayText(): Promise<string> {
-  const secret = randomBytes(32).toString('hex');
-  const env = { ...SETTINGS, REDIS_URL: NO_REDIS, FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: secret };
+  const { tokenSecret, issueToken } = createCredentials(['/']);
+  const env = { ...SETTINGS, REDIS_URL: NO_REDIS, FANFARE_NODE_ID: 'n1', FANFARE_TOKEN_SECRET: tokenSecret };
   await using gateway = await createGateway(loadGatewayConfig(env));
   await gateway.listen();
   const socket = io(`http://127.0.0.1:${gateway.ports.http}`, {
-    auth: { token: tokenOf(secret) },
+    auth: { token: await issueToken() },
     forceNew: true,
   });
   try {

@@ -1,17 +1,9 @@
-import { createHmac } from 'node:crypto';
+import { createCredentials } from '@fanfare/local';
 import type { PresenceChanged, PresenceState } from '@fanfare/protocol';
 import { eventually, nextEvent } from '@fanfare/testing';
 import { io, type Socket } from 'socket.io-client';
 import { expect } from 'vitest';
 import { type AppProcess, runApp } from '../cluster/app-process.ts';
-
-const SECRET = 'a-secret-of-the-tests-of-presence-long-enough';
-
-const sign = (claims: object): string => {
-  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
-  return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
-};
 
 /** A gateway in a process of its own. */
 export interface Node {
@@ -21,11 +13,12 @@ export interface Node {
 
 /** Gateways over one Redis, and the people on them; all end with `stack`. */
 export const openPeople = (stack: AsyncDisposableStack, redisUrl: string) => {
+  const { tokenSecret, issueToken } = createCredentials(['/']);
   const startNode = async (name: string): Promise<Node> => {
     const app = stack.use(
       await runApp('gateway', {
         FANFARE_NODE_ID: name,
-        FANFARE_TOKEN_SECRET: SECRET,
+        FANFARE_TOKEN_SECRET: tokenSecret,
         REDIS_URL: redisUrl,
         LOG_LEVEL: 'info',
       }),
@@ -34,7 +27,7 @@ export const openPeople = (stack: AsyncDisposableStack, redisUrl: string) => {
   };
 
   const connect = async (node: Node, user: string): Promise<Socket> => {
-    const token = sign({ sub: user, exp: 4_102_444_800, rooms: { '**': ['join', 'presence'] } });
+    const token = await issueToken({ sub: user, rooms: { '**': ['join', 'presence'] } });
     const socket = stack.adopt(
       io(node.url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnection: false }),
       (own) => void own.disconnect(),
@@ -63,6 +56,8 @@ export const openPeople = (stack: AsyncDisposableStack, redisUrl: string) => {
   return { startNode, connect, fill };
 };
 
+type FilledNode = Awaited<ReturnType<ReturnType<typeof openPeople>['fill']>>;
+
 interface Crowd {
   /** Of the node and of the rooms. */
   name: string;
@@ -70,6 +65,19 @@ interface Crowd {
   /** In each room. */
   users: number;
 }
+
+/** A crowd whose node was killed is gone within 10 s, each told of once, and the one who watches is still there. */
+export const assertAllLeave = async ({ node, watcher, seen, members, rooms }: FilledNode): Promise<void> => {
+  node.app.process.kill('SIGKILL');
+  const killedAt = performance.now();
+  await eventually(() => expect(seen.left.length).toBeGreaterThanOrEqual(members.length), {
+    timeoutMs: 12_000,
+  });
+  expect(performance.now() - killedAt).toBeLessThan(10_000);
+  expect(seen.left.sort()).toEqual(members);
+  expect(seen.joined).toEqual([]);
+  expect(await countIn(watcher, rooms[0] ?? '')).toBe(1);
+};
 
 /** Joins rooms; `presence` asks to be told who is there. */
 export const join = async (socket: Socket, rooms: readonly string[], presence: boolean): Promise<void> => {
