@@ -183,7 +183,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
   for (const reason of ['token_expired', 'slow_consumer']) closed.inc({ reason }, 0);
   for (const kind of ['revoke-user', 'revoke-token', 'revoke-session', 'disconnect', 'remove', 'add'])
     ordered.inc({ kind }, 0);
-  partial.inc({ query: 'fetchSockets' }, 0);
+  for (const query of ['fetchSockets', 'allRooms', 'serverSideEmit']) partial.inc({ query }, 0);
   const sumUp = createSummary<`${LimitName} ${LimitOutcome}`>((kind, times) => {
     const [limit, outcome] = kind.split(' ');
     log.warn({ limit, outcome, times }, 'above a limit');
@@ -192,9 +192,6 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
   const sumUpInvalid = createSummary((_, times) => {
     log.warn({ times }, 'invalid bus messages ignored: their channels are told at the level debug');
   });
-  // So that the first one shows as an increase.
-  for (const reason of ['retention', 'lost', 'epoch']) resets.inc({ reason }, 0);
-  for (const query of ['fetchSockets', 'allRooms', 'serverSideEmit']) partial.inc({ query }, 0);
   const totals = {
     connections: 0,
     received: 0,
