@@ -1,7 +1,7 @@
-import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { eventually, nextEvent } from '@fanfare/testing';
 import type { Socket } from 'socket.io-client';
 import { expect, it } from 'vitest';
-import { ask, startNode } from '../../test/start-node.ts';
+import { ask, startPair } from '../../test/start-node.ts';
 
 const ROOM = 'board:1';
 const LARGE = 'x'.repeat(20_000);
@@ -19,16 +19,15 @@ const read = (socket: Socket, name: 'pause' | 'resume'): void => {
 };
 
 it('of signals with a key only the newest waits for a member on another node, and who keeps up hears each', async () => {
-  await using redis = await RedisServer.start();
-  const env = { REDIS_URL: redis.url };
-  await using here = await startNode(env);
-  await using there = await startNode(env);
+  await using pair = await startPair();
+  const { a: here, b: there } = pair;
   const alice = await here.connect('alice');
   const [slow, quick] = [await there.connect('slow'), await there.connect('quick')];
   const heard = { slow: [] as number[], quick: [] as number[] };
   slow.on('cursor:moved', ({ x }) => heard.slow.push(x));
   quick.on('cursor:moved', ({ x }) => heard.quick.push(x));
-  for (const socket of [alice, slow, quick]) await ask(socket, 'room:join', { room: ROOM });
+  for (const socket of [alice, slow, quick])
+    expect(await ask(socket, 'room:join', { room: ROOM })).toMatchObject({ ok: true });
   read(slow, 'pause');
 
   let last = 0;

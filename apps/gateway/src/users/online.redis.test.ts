@@ -6,17 +6,15 @@ import {
   redisUrl,
   retentionRules,
 } from '@fanfare/cluster';
-import { eventually, RedisServer } from '@fanfare/testing';
+import { eventually } from '@fanfare/testing';
 import { expect, it } from 'vitest';
-import { startNode } from '../../test/start-node.ts';
+import { startPair } from '../../test/start-node.ts';
 
 it('the cluster says how many different users it has, however many sockets, nodes and namespaces each is on', async () => {
-  await using stack = new AsyncDisposableStack();
-  const redis = stack.use(await RedisServer.start());
-  const env = { REDIS_URL: redis.url, FANFARE_NAMESPACES: '/,/chat' };
-  const [one, two] = [stack.use(await startNode(env)), stack.use(await startNode(env))];
-  const target = redisUrl.parse(redis.url);
-  const link = stack.use(connectRedis({ target, name: 'test', onChange: () => undefined }));
+  await using pair = await startPair({ FANFARE_NAMESPACES: '/,/chat' });
+  const { a: one, b: two } = pair;
+  const target = redisUrl.parse(pair.redis.url);
+  await using link = connectRedis({ target, name: 'test', onChange: () => undefined });
   const log = new EventLog(link, retentionRules.parse(DEFAULT_RETENTION));
   const publisher = publishOverRedis({ link, bus: { send: async () => 0 }, log });
   const usersOf = async () => {

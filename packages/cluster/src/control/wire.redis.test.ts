@@ -3,6 +3,7 @@ import { eventually, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
+import { withoutTimes } from '../../test/fixtures.ts';
 import { openLink } from '../../test/open-link.ts';
 import { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
@@ -96,9 +97,6 @@ it('orders are told and kept as release 0.1 reads them', async () => {
   hears.on('message', (_channel, message) => told.push(message));
   await hears.subscribe(keys.orderChannel);
   for (const order of ORDERS) await new Orders(link).give(order);
-  // Times are other ones.
-  const withoutTimes = (value: unknown): unknown =>
-    JSON.parse(JSON.stringify(value).replace(/\d{13,}/g, '0'));
   await eventually(() => expect(withoutTimes(told)).toEqual(withoutTimes(recorded.told)));
   expect(withoutTimes(await other.hgetall(keys.orders))).toEqual(withoutTimes(recorded.given));
   const subjects = (flat: readonly string[]) => flat.filter((_, i) => i % 2 === 0);

@@ -3,6 +3,7 @@ import { eventually, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
+import { withoutTimes } from '../../test/fixtures.ts';
 import { openLink } from '../../test/open-link.ts';
 import { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
@@ -127,8 +128,6 @@ it('changes are told, and a room is kept, as release 0.1 reads them', async () =
   await afterwards(3);
   store.hold(PLACE, { user: 'carol' });
   await afterwards(4);
-  const withoutTimes = (value: unknown): unknown =>
-    JSON.parse(JSON.stringify(value).replace(/\d{13,}/g, '0'));
   expect(withoutTimes(told)).toEqual(withoutTimes(recorded.told));
   const members = await other.hgetall(keys.presentMembers('/', PLACE.room));
   expect(withoutTimes(members)).toEqual(withoutTimes(recorded.members));

@@ -47,12 +47,7 @@ describe('the link to a standalone Redis', () => {
     await using server = await RedisServer.start({ port });
     const refused = `Redis at 127.0.0.1:${port} refuses the user "gateway" or its password: check REDIS_URL`;
     await eventually(() => expect(told).toEqual([absent, refused]), { timeoutMs: 5000 });
-    const admin = connectRedis({
-      target: redisUrl.parse(server.url),
-      name: 'admin',
-      onChange: () => undefined,
-    });
-    await using _ = admin;
+    await using admin = await openLink(server.url);
     await eventually(() => admin.pub.call('ACL', 'SETUSER', 'gateway', 'on', '>wrong', '+@all', '&*'));
     await eventually(() => expect(told).toEqual([absent, refused, 'up']), { timeoutMs: 5000 });
     expect(link.up).toBe(true);

@@ -201,12 +201,12 @@ test('older messages come when one scrolls up, and what was in sight stays there
     await reader.page.mouse.wheel(0, -20_000);
   };
   await scrollUp();
-  await eventually(async () => expect((await reader.messages()).slice(0, 51).at(-1)).not.toBe('Line 60'));
+  await eventually(async () => expect((await reader.messages()).length).toBeGreaterThan(50));
   await eventually(async () => expect((await first.boundingBox())?.y).toBeGreaterThan(0));
   expect(await first.isVisible()).toBe(true);
   const shown = await first.boundingBox();
   const list = await reader.page.getByRole('log', { name: 'Messages' }).boundingBox();
-  expect((shown?.y ?? 0) - (list?.y ?? 0)).toBeLessThan(100);
+  expect((shown?.y ?? Number.NaN) - (list?.y ?? Number.NaN)).toBeLessThan(100);
   await scrollUp();
   await reader.page.getByText('Good morning! The band is booked').waitFor();
 });

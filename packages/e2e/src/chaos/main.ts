@@ -24,6 +24,7 @@ const load: Load = {
 const chosen = SCENARIOS.filter(
   ({ name }) => positionals.length === 0 || positionals.some((word) => name.includes(word)),
 );
+if (chosen.length === 0) throw new Error(`There is no scenario called ${positionals.join(' or ')}`);
 /** `reason`: the scenario could not be carried out to its end. */
 const verdicts: (Verdict | { scenario: string; ok: false; seed: number; reason: string })[] = [];
 for (const scenario of chosen) {

@@ -1,20 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { eventually, nextEvent } from '@fanfare/testing';
+import { frame } from '../hostile/connection.ts';
 
 /** How often the answer to a ping is sent, which such a client never reads, in ms. */
 const PONG_MS = 500;
-
-/** A masked text frame (RFC 6455) of up to 64 KB; a mask of zeros leaves the text as it is. */
-const frameOf = (text: string): Buffer => {
-  const payload = Buffer.from(text);
-  const isShort = payload.length < 126;
-  const head = Buffer.alloc(isShort ? 6 : 8);
-  head[0] = 0x81;
-  head[1] = 0x80 + (isShort ? payload.length : 126);
-  if (!isShort) head.writeUInt16BE(payload.length, 2);
-  return Buffer.concat([head, payload]);
-};
 
 /** Sends something, and waits until what the server says holds the answer. */
 const ask = async (tcp: Socket, question: string | Buffer, answer: string): Promise<void> => {
@@ -49,10 +39,10 @@ export const openStalledClient = async (
     `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
   ];
   await ask(tcp, `${upgrade.join('\r\n')}\r\n\r\n`, '"sid"');
-  await ask(tcp, frameOf(`40${JSON.stringify({ token })}`), '40{"sid"');
-  await ask(tcp, frameOf(`421${JSON.stringify(['room:join', { room }])}`), '431[{"ok":true');
+  await ask(tcp, frame(`40${JSON.stringify({ token })}`), '40{"sid"');
+  await ask(tcp, frame(`421${JSON.stringify(['room:join', { room }])}`), '431[{"ok":true');
   tcp.pause();
-  const pongs = setInterval(() => tcp.write(frameOf('3')), PONG_MS);
+  const pongs = setInterval(() => tcp.write(frame('3')), PONG_MS);
   return {
     [Symbol.dispose]: () => {
       clearInterval(pongs);

@@ -4,12 +4,12 @@ import { eventually, nextEvent, RedisCluster, RedisSentinel, type RedisServer } 
 import { Redis } from 'ioredis';
 import { io, type Socket } from 'socket.io-client';
 import { expect, it } from 'vitest';
+import { TOLD } from '../clients/stock-client.ts';
 import { READY, readinessOf } from './app-process.ts';
-import { order } from './http-api.ts';
+import { order, publish } from './http-api.ts';
 
 const USERS = new URL('../../../../deploy/redis/users.conf', import.meta.url);
 const PASSWORD = 'password-of-the-test';
-const TOLD = 'test:told';
 /** As many as reach every shard. */
 const ROOMS = Array.from({ length: 12 }, (_, n) => `users:${n}`);
 
@@ -81,7 +81,7 @@ const useEverything = async (owner: AsyncDisposableStack, stack: Stack): Promise
     for (const socket of [ann, bob])
       expect(await socket.emitWithAck('room:join', { room, presence: true })).toMatchObject({ ok: true });
     const heard = [nextEvent(ann, TOLD), nextEvent(bob, TOLD)];
-    expect(await order(stack, '/v1/publish', { room, event: TOLD, data: room })).toBe(200);
+    expect(await publish(stack, { room, data: room })).toBe(200);
     expect((await Promise.all(heard)).map(([data]) => data)).toEqual([room, room]);
     const signalled = nextEvent(bob, 'test:signalled');
     await ann.emitWithAck('room:signal', { room, event: 'test:signalled', data: room });
@@ -93,7 +93,9 @@ const useEverything = async (owner: AsyncDisposableStack, stack: Stack): Promise
     ok: true,
   });
   expect((await sent)[0]).toBe(1);
-  expect(await get('/v1/rooms')).toMatchObject({ rooms: expect.any(Array) });
+  expect(await get('/v1/rooms')).toMatchObject({
+    rooms: expect.arrayContaining(ROOMS.map((room) => expect.objectContaining({ room }))),
+  });
   await eventually(async () => expect(await get('/v1/cluster')).toMatchObject({ connections: 2 }));
   expect(await get(`/v1/rooms/${ROOMS[0]}/history`)).toMatchObject({ events: [{ data: ROOMS[0] }] });
   const gone = nextEvent(bob, 'disconnect');

@@ -41,4 +41,13 @@ export const fencesOf = (text: string, language: string): string[] =>
     .filter(([, name]) => name === language)
     .map(([, , body = '']) => body);
 
+/** The one fenced block of a language that has this text in it; throws where there is none, or another. */
+export const fenceWith = (text: string, language: string, holding: string): string => {
+  const found = fencesOf(text, language).filter((body) => body.includes(holding));
+  const [only, another] = found;
+  if (only === undefined || another !== undefined)
+    throw new Error(`${found.length} ${language} blocks have ${holding}`);
+  return only;
+};
+
 const withoutFences = (text: string): string => text.replace(/^```[\s\S]*?^```$/gm, '');

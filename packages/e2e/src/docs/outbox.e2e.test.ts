@@ -7,7 +7,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runApp } from '../cluster/app-process.ts';
 import { ROOT } from './documents.ts';
-import { fencesOf } from './markdown.ts';
+import { fenceWith } from './markdown.ts';
 
 const stack = new AsyncDisposableStack();
 let document: string;
@@ -23,12 +23,7 @@ const connect = async (user?: string): Promise<Client> => {
   return stack.adopt(client, (open) => open.end());
 };
 
-/** The only snippet of a language that has this text in it. */
-const snippet = (language: string, text: string): string => {
-  const [only, another] = fencesOf(document, language).filter((body) => body.includes(text));
-  if (only === undefined || another !== undefined) throw new Error(`docs/outbox.md: not one ${text}`);
-  return only;
-};
+const snippet = (language: string, text: string): string => fenceWith(document, language, text);
 
 beforeAll(async () => {
   document = await readFile(join(ROOT, 'docs/outbox.md'), 'utf8');

@@ -13,17 +13,10 @@ import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
 import { startBrowser } from '../pages/browser.ts';
 import { ROOT } from './documents.ts';
-import { fencesOf } from './markdown.ts';
+import { fenceWith } from './markdown.ts';
 
-/** The one snippet of a language in a document that has this text in it. */
-const snippet = async (path: string, language: string, text: string): Promise<string> => {
-  const found = fencesOf(await readFile(join(ROOT, path), 'utf8'), language).filter((body) =>
-    body.includes(text),
-  );
-  const [only, another] = found;
-  if (only === undefined || another !== undefined) throw new Error(`${path} has ${found.length} of ${text}`);
-  return only;
-};
+const snippet = async (path: string, language: string, text: string): Promise<string> =>
+  fenceWith(await readFile(join(ROOT, path), 'utf8'), language, text);
 
 /** A server of one page on an origin of its own, as a team's app has one. */
 const servePage = async (): Promise<AsyncDisposable & { origin: string; html: string }> => {

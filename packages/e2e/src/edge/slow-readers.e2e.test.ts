@@ -97,7 +97,7 @@ const flood = (): AsyncDisposable & { published(): number } => {
     await post('/v1/batch', { commands });
     published += BATCH;
   });
-  return { ...running, [Symbol.asyncDispose]: running[Symbol.asyncDispose], published: () => published };
+  return { ...running, published: () => published };
 };
 
 const p99 = (figures: readonly number[]): number =>

@@ -25,8 +25,8 @@ process.on('SIGUSR2', async () => {
     collect();
     await delay(20);
   }
-  const { heapUsed, external, rss } = process.memoryUsage();
-  process.stdout.write(`${JSON.stringify({ collected: process.pid, heapUsed, external, rss, loopMs })}\n`);
+  const { heapUsed, external } = process.memoryUsage();
+  process.stdout.write(`${JSON.stringify({ collected: process.pid, heapUsed, external, loopMs })}\n`);
   sample();
   longestMs = 0;
 });

@@ -26,6 +26,7 @@ const endsInCloseFrame = (bytes: Buffer): boolean => {
 export class RawConnection implements Disposable {
   readonly #socket: Socket;
   #heard = '';
+  #begin = '';
   /** Resolves with the time at which the connection ended, by `performance.now()`. */
   readonly closed: Promise<number>;
   isOpen = true;
@@ -41,6 +42,7 @@ export class RawConnection implements Disposable {
       };
       socket.once('end', end).once('close', end);
       socket.on('data', (bytes) => {
+        if (this.#begin.length < KEPT) this.#begin += bytes.toString('latin1', 0, KEPT);
         this.#heard = (this.#heard + bytes.toString('latin1')).slice(-KEPT);
         // Nothing that comes later is read, though ws leaves the line open for half a minute for an answer.
         if (endsInCloseFrame(bytes)) end();
@@ -53,6 +55,11 @@ export class RawConnection implements Disposable {
     const opened = new RawConnection(socket);
     await once(socket, 'connect');
     return opened;
+  }
+
+  /** The first 4 KB or more of what came in. */
+  get begin(): string {
+    return this.#begin;
   }
 
   /** The last 4 KB of what came in. */

@@ -6,7 +6,6 @@ const collected = z.object({
   collected: z.int(),
   heapUsed: z.number(),
   external: z.number(),
-  rss: z.number(),
   loopMs: z.number(),
 });
 
@@ -16,7 +15,6 @@ const PRELOAD = new URL('./collect-on-signal.ts', import.meta.url);
 export interface Held {
   /** Heap and what hangs on it. */
   bytes: number;
-  rss: number;
   /** The most of the processor's time between two of its timers of 5 ms since it was last asked, in ms. */
   loopMs: number;
 }
@@ -28,8 +26,8 @@ export const createMemoryProbe = () => {
     env: { NODE_OPTIONS: `--import=${PRELOAD.href}` },
     hear: ({ text }: LogLine): void => {
       if (!text.startsWith('{"collected"')) return;
-      const { collected: pid, heapUsed, external, rss, loopMs } = collected.parse(JSON.parse(text));
-      waiting.get(pid)?.({ bytes: heapUsed + external, rss, loopMs });
+      const { collected: pid, heapUsed, external, loopMs } = collected.parse(JSON.parse(text));
+      waiting.get(pid)?.({ bytes: heapUsed + external, loopMs });
     },
     held: ({ pid }: GatewayNode): Promise<Held> =>
       new Promise((resolve) => {

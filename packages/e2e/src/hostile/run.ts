@@ -71,6 +71,10 @@ type Probe = ReturnType<typeof createMemoryProbe>;
 
 export const runHostile = async (options: RunOptions): Promise<Report> => {
   const { seed, scale, onProgress = () => undefined } = options;
+  const chosen = ATTACKS.filter(
+    ({ name }) => !options.only?.length || options.only.some((word) => name.includes(word)),
+  );
+  if (chosen.length === 0) throw new Error(`There is no attack called ${options.only?.join(' or ')}`);
   const exits: { name: string; exit: Exit }[] = [];
   const probe = createMemoryProbe();
   await using stack = await startStack({
@@ -93,9 +97,6 @@ export const runHostile = async (options: RunOptions): Promise<Report> => {
   const calm = await healthy.window();
   const before = (await askAll(stack, probe)).map(({ bytes }) => bytes);
   onProgress(`without an attack: ${describe(calm)}`);
-  const chosen = ATTACKS.filter(
-    ({ name }) => !options.only?.length || options.only.some((word) => name.includes(word)),
-  );
   const p99Ms = options.judgesLatency ? Math.max(HEALTHY_P99_MS, 2 * calm.p99) : Number.POSITIVE_INFINITY;
   const rows: Row[] = [];
   for (const attack of chosen) {
@@ -179,7 +180,8 @@ const settledGrowth = async (
   stack: Stack,
   { probe, before }: { probe: Probe; before: readonly number[] },
 ): Promise<{ worst: number; excess: number; loopMs: number }> => {
-  let growth = { worst: 0, excess: 0 };
+  // A gateway that cannot be asked has not passed.
+  let growth = { worst: Number.POSITIVE_INFINITY, excess: Number.POSITIVE_INFINITY };
   let loopMs: number | undefined;
   const assertBack = async () => {
     const asked = await askAll(stack, probe);
@@ -194,7 +196,7 @@ const settledGrowth = async (
     if (growth.excess > 0) throw new Error(`${growth.excess} bytes too many`);
   };
   await eventually(assertBack, { timeoutMs: MEMORY_PATIENCE_MS }).catch(() => undefined);
-  return { ...growth, loopMs: loopMs ?? 0 };
+  return { ...growth, loopMs: loopMs ?? Number.POSITIVE_INFINITY };
 };
 
 const checksOf = (

@@ -30,8 +30,9 @@ describe('members in rooms on every shard of a Redis Cluster', () => {
     const { node, watcher, seen, rooms } = await people.fill(survivor, crowd);
     const ofLeases = await redis.ownerOf('{fanfare:presence}:leases');
     const ofRooms = (await Promise.all(rooms.map(ownerOf))).find((owner) => owner !== ofLeases);
+    if (ofRooms === undefined) throw new Error('the owner of the leases has all rooms');
     for (const [i, owner] of [ofRooms, ofLeases].entries()) {
-      owner?.kill('SIGKILL');
+      owner.kill('SIGKILL');
       const late = await people.connect(node, `late-${i}`);
       await eventually(() => join(late, rooms, false), { timeoutMs: 20_000 });
       const all = rooms.map((room) => `${room} late-${i}`).sort();

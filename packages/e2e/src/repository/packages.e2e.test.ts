@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** What an app does with the packages: their types and their code, without the sources. */
+/** What an app does with the packages, without their sources. */
 const APP = `
   import { createClient } from '@fanfare/client';
   import { createPublisher } from '@fanfare/publisher';

@@ -58,13 +58,18 @@ const PATHS = [
   '/v1/users/a/disconnect',
 ];
 
-/** Status of the answer, 0 when there is none. */
-const send = async (port: number, head: string, body: string | Buffer): Promise<number> => {
+interface Answer {
+  /** 0 when there is none. */
+  status: number;
+  hasEnded: boolean;
+}
+
+const send = async (port: number, head: string, body: string | Buffer): Promise<Answer> => {
   using connection = await RawConnection.open(port);
   await connection.write(head);
   await connection.write(body);
-  await cutAfter(connection, 0);
-  return Number(/^HTTP\/1\.1 (\d+)/.exec(connection.heard)?.[1] ?? 0);
+  const hasEnded = Number.isFinite(await cutAfter(connection, 0));
+  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(connection.begin)?.[1] ?? 0), hasEnded };
 };
 
 export const malformedBodies: Attack = {
@@ -72,13 +77,13 @@ export const malformedBodies: Attack = {
   run: async ({ stack }) => {
     const ports = [stack.url, stack.api.url].map((url) => Number(new URL(url).port));
     const nodePorts = stack.nodes.map(({ port }) => port);
-    const statuses: { what: string; status: number }[] = [];
+    const statuses: ({ what: string } & Answer)[] = [];
     for (const port of ports) {
       for (const path of PATHS) {
         await Promise.all(
           BODIES.map(async ({ body, type = JSON_TYPE, headers = '' }, i) => {
             const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer ${stack.apiKey}\r\nContent-Type: ${type}\r\n${headers}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
-            statuses.push({ what: `${path} body ${i}`, status: await send(port, head, body) });
+            statuses.push({ what: `${path} body ${i}`, ...(await send(port, head, body)) });
           }),
         );
       }
@@ -86,7 +91,7 @@ export const malformedBodies: Attack = {
     for (const port of [...ports, ...nodePorts]) {
       await Promise.all(
         RAW.map(async (request, i) => {
-          statuses.push({ what: `raw ${i}`, status: await send(port, `${request}`, '') });
+          statuses.push({ what: `raw ${i}`, ...(await send(port, request, '')) });
         }),
       );
     }
@@ -94,7 +99,14 @@ export const malformedBodies: Attack = {
     const first = wrong[0] && ` (${wrong[0].what}: ${wrong[0].status})`;
     return {
       sent: statuses.length,
-      checks: [{ name: `answers of 500 and above${first ?? ''}`, value: wrong.length, exactly: 0 }],
+      checks: [
+        { name: `answers of 500 and above${first ?? ''}`, value: wrong.length, exactly: 0 },
+        {
+          name: 'requests left without an end',
+          value: statuses.filter(({ hasEnded }) => !hasEnded).length,
+          exactly: 0,
+        },
+      ],
     };
   },
 };

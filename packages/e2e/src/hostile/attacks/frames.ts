@@ -85,15 +85,25 @@ const nextFrame = (random: Random): Buffer => {
   return bytes;
 };
 
+/** Refusals one after the other that say that the node is gone. */
+const MOST_REFUSED = 100;
+
 /** Sends through connections that are opened anew whenever they are cut. */
 const lane = async (target: Target, run: { turn: number; count: number; random: Random }) => {
   let connection: RawConnection | undefined;
   let connections = 0;
+  let refused = 0;
   for (let sent = 0; sent < run.count; ) {
     if (!connection?.isOpen) {
-      connection = await openWebSocket(portOf(target, run.turn), target.stack.token).catch(() => undefined);
       connections += 1;
-      if (connection === undefined) continue;
+      try {
+        connection = await openWebSocket(portOf(target, run.turn), target.stack.token);
+        refused = 0;
+      } catch (error) {
+        refused += 1;
+        if (refused === MOST_REFUSED) throw error;
+        continue;
+      }
     }
     const size = Math.min(BATCH, run.count - sent);
     await connection.write(Buffer.concat(Array.from({ length: size }, () => nextFrame(run.random))));

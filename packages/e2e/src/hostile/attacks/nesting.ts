@@ -31,13 +31,17 @@ export const nestedJson: Attack = {
   run: async (target) => {
     const { scale, stack } = target;
     let sent = 0;
+    let unanswered = 0;
     const blow = async (text: string): Promise<void> => {
       using connection = await openWebSocket(portOf(target, sent), stack.token);
       sent += 1;
       await connection.write(frame(text));
       // An answer to this shows that what came before has been dealt with.
       await connection.write(frame('429["room:leave",{"room":"fuzz:1"}]'));
-      await Promise.race([connection.closed, connection.hear('439[').catch(() => undefined)]);
+      const answered = connection.hear('439[').catch(() => {
+        if (connection.isOpen) unanswered += 1;
+      });
+      await Promise.race([connection.closed, answered]);
     };
     for (let round = 0; round < scale.nestings; round += 1) {
       for (const depth of DEPTHS) {
@@ -46,6 +50,6 @@ export const nestedJson: Attack = {
         for (let at = 0; at < texts.length; at += 4) await Promise.all(texts.slice(at, at + 4).map(blow));
       }
     }
-    return { sent };
+    return { sent, checks: [{ name: 'packets neither answered nor cut', value: unanswered, exactly: 0 }] };
   },
 };

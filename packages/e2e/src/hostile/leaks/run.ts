@@ -66,7 +66,7 @@ class LeakRun {
   readonly #sockets: ObservedSockets;
   readonly #random: Random;
   readonly #model = new Model();
-  /** Tokens issued so far with the namespace they were used in, old ones above all. */
+  /** What the tokens issued so far say. */
   readonly #tokens: Claims[] = [];
   readonly #audiences = new Map<number, { missing: Set<number>; allowed: ReadonlySet<number> }>();
   readonly wrong: string[] = [];
