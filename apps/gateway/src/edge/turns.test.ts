@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createTurns } from './turns.ts';
 
 const workFor = (ms: number): void => {
@@ -65,6 +65,34 @@ test('what was begun is finished before more is begun, and each kind gets someth
   );
   await Promise.all(all);
   expect(order).toEqual(['answer', 'work', 'answer', 'work']);
+});
+
+test('so much work is under way at once, and the rest begins in order as that ends', async () => {
+  const turns = createTurns();
+  const begun: PromiseWithResolvers<void>[] = [];
+  const work = async (): Promise<void> => {
+    const piece = Promise.withResolvers<void>();
+    begun.push(piece);
+    await piece.promise;
+  };
+  const all = Array.from({ length: 34 }, () => turns.run('work', work));
+  await turns.run('answer', () => undefined);
+  expect(begun).toHaveLength(32);
+  begun[20]?.resolve();
+  await all[20];
+  // Whoever is answered in the next turn comes after what begins in it.
+  await vi.waitUntil(() => begun.length === 33);
+  begun[32]?.reject(new RangeError('no'));
+  await expect(all[32]).rejects.toThrow(RangeError);
+  await vi.waitUntil(() => begun.length === 34);
+  for (const piece of begun) piece.resolve();
+  await Promise.allSettled(all);
+});
+
+test('work that waits for what does not come holds up nobody', async () => {
+  const turns = createTurns();
+  for (let n = 0; n < 32; n++) void turns.run('work', () => new Promise(() => undefined));
+  await expect(turns.run('work', async () => 'done')).resolves.toBe('done');
 });
 
 test('what work returns or throws is the answer, and the work behind it is done', async () => {
