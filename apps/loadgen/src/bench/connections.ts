@@ -16,10 +16,10 @@ export interface ConnectionPlan {
 /** The first connections of a fresh process, whose code is still interpreted and whose pools are empty. */
 const FIRST = 3_000;
 /**
- * Opened after these and those that are left idle, until the code of the way in is compiled. Some are open at any time, as
- * in a server in use: V8 forgets what it knows of objects of which there are none.
+ * Opened after these and those that are left idle, until the code of the way in is compiled again: V8 forgets much of it
+ * in the garbage collections that the memory is read after. Some connections are open at any time, as in a server in use.
  */
-const WARM_UP = { turns: 4, connections: 2_500 };
+const WARM_UP = { turns: 8, connections: 2_500 };
 const CONCURRENCY = 32;
 /** What a server does after its last answer (timers, other connections of its own) belongs to the connection. */
 const SETTLE_MS = 300;

@@ -49,7 +49,7 @@ export const runBench = async (
     }
     if (wants('connections')) {
       const variants: readonly Variant[] = options.quick
-        ? ['ours', 'handlers', 'stock']
+        ? ['ours', 'stock']
         : ['ours', 'handlers', 'stock', 'rawWs'];
       const { connections, connectionRounds: rounds } = options;
       Object.assign(result, await measureConnections({ variants, connections, rounds }, setting, tools));
