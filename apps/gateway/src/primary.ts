@@ -36,6 +36,7 @@ export async function createPrimary(config: GatewayConfig, program: string): Pro
           program: { exec: program, env: {} },
           count: config.workers,
           relay: config.redis === undefined,
+          onSilence: (silent) => log.error(silent, 'worker stands still, ending it'),
           onDeath: (death) => log.error(death, 'worker died, replacing it'),
         }).catch(explain),
       );

@@ -24,6 +24,7 @@ const workers = await startWorkers({
   companion: { exec: mainOf('api'), env: config.apiEnv },
   count: config.workers,
   relay: true,
+  onSilence: (silent) => log('error', { ...silent, msg: 'worker stands still, ending it' }),
   onDeath: (death) => log('error', { ...death, msg: 'worker died, replacing it' }),
 });
 

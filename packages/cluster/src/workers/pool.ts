@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
+import * as inspector from 'node:inspector';
 import { setupPrimary as relayRooms } from '@socket.io/cluster-adapter';
 import { setupMaster as spreadConnections } from '@socket.io/sticky';
 import { z } from 'zod';
@@ -28,7 +29,7 @@ export interface WorkerPool extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
-/** What a worker tells its primary, at once when it changes. */
+/** What a worker tells its primary, at once when it changes and every two seconds. */
 const workerStatus = z.object({ source: z.literal('fanfare'), notReady: z.array(z.string()) });
 export type WorkerStatus = z.infer<typeof workerStatus>;
 
@@ -37,19 +38,26 @@ const REPLACE_FIRST_MS = 100;
 const REPLACE_MAX_MS = 5000;
 const STABLE_MS = 10_000;
 
+/** A worker that has said nothing for so long stands still, and its clients wait for it in vain; in ms. */
+const SILENT_MS = 10_000;
+const CHECK_MS = 1000;
+
 interface Slot {
   name: string;
   program: WorkerProgram;
   /** Takes no client connections. */
   companion: boolean;
   worker?: Worker;
+  /** When the worker last spoke, in ms of `performance.now()`; undefined until it is up. */
+  heardAt?: number | undefined;
   notReady: readonly string[];
   crashes: number;
 }
 
 /**
  * Runs a program in `count` worker processes that share the connections of `server`: `@socket.io/sticky` keeps a
- * session on its worker. A crashed worker is replaced, its siblings go on. Rejects when a worker ends before it is up.
+ * session on its worker. A worker that crashes or stands still is replaced, its siblings go on. Rejects when a worker ends
+ * before it is up.
  */
 export async function startWorkers(options: {
   server: HttpServer;
@@ -59,6 +67,8 @@ export async function startWorkers(options: {
   companion?: WorkerProgram;
   /** Relay rooms and broadcasts between the workers, and keep who is in them: true when there is no Redis to do it. */
   relay: boolean;
+  /** It is ended and replaced. */
+  onSilence: (silent: Pick<WorkerDeath, 'worker' | 'pid'>) => void;
   onDeath: (death: WorkerDeath) => void;
 }): Promise<WorkerPool> {
   spreadConnections(options.server, { loadBalancingMethod: 'least-connection' });
@@ -98,6 +108,7 @@ export async function startWorkers(options: {
       const status = workerStatus.safeParse(message);
       if (!status.success) return;
       slot.notReady = status.data.notReady;
+      slot.heardAt = performance.now();
       if (isUp) return;
       isUp = true;
       if (!slot.companion) setClientsCount(worker, 0);
@@ -108,12 +119,36 @@ export async function startWorkers(options: {
     });
     worker.once('exit', (code, signal) => {
       slot.notReady = ['not running'];
+      slot.heardAt = undefined;
       if (stopping) return;
       if (performance.now() - startedAt > STABLE_MS) slot.crashes = 0;
       options.onDeath({ worker: slot.name, pid: worker.process.pid, code, signal });
       if (started) replace(slot);
     });
     return worker;
+  };
+
+  let checkedAt = performance.now();
+  const endSilent = () => {
+    const now = performance.now();
+    // What workers said while this process itself stood still is not read yet.
+    const stoodStill = now - checkedAt > 2 * CHECK_MS;
+    checkedAt = now;
+    for (const slot of slots) {
+      if (slot.heardAt === undefined) continue;
+      if (stoodStill) slot.heardAt = now;
+      if (now - slot.heardAt < SILENT_MS) continue;
+      slot.heardAt = undefined;
+      options.onSilence({ worker: slot.name, pid: slot.worker?.process.pid });
+      slot.worker?.process.kill('SIGKILL');
+    }
+  };
+  // A worker may well stand still at a breakpoint.
+  const check = inspector.url() === undefined ? setInterval(endSilent, CHECK_MS) : undefined;
+  const stop = () => {
+    stopping = true;
+    clearInterval(check);
+    for (const timer of timers) clearTimeout(timer);
   };
 
   let started = false;
@@ -125,13 +160,11 @@ export async function startWorkers(options: {
     },
     notReady: () => slots.flatMap((slot) => slot.notReady.map((reason) => `worker ${slot.name}: ${reason}`)),
     drain: async () => {
-      stopping = true;
-      for (const timer of timers) clearTimeout(timer);
+      stop();
       await Promise.all(slots.map(({ worker }) => endWorker(worker, 'SIGTERM')));
     },
     [Symbol.asyncDispose]: async () => {
-      stopping = true;
-      for (const timer of timers) clearTimeout(timer);
+      stop();
       await Promise.all(slots.map(({ worker }) => endWorker(worker, 'SIGKILL')));
     },
   };

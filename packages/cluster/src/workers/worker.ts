@@ -8,6 +8,8 @@ import type { WorkerStatus } from './pool.ts';
 const STICKY_SID_LENGTH = 20;
 
 const STATUS_MS = 500;
+/** Longest time between two statuses: the primary ends a worker that it does not hear of. */
+const SIGN_OF_LIFE_MS = 2000;
 
 /**
  * Takes connections from the primary. Our session ids end with the node, and sticky knows their first 20 characters
@@ -43,14 +45,18 @@ export function takeConnections(io: Server, httpServer: HttpServer): void {
   setupWorker(facade);
 }
 
-/** Tells the primary whether this worker is ready, now and whenever that changes. */
+/** Tells the primary whether this worker is ready, now, whenever that changes, and every other second. */
 export function reportStatus(notReady: () => readonly string[]): Disposable {
   let told: string | undefined;
+  let toldAt = 0;
   const tell = () => {
     const status: WorkerStatus = { source: 'fanfare', notReady: [...notReady()] };
     const text = JSON.stringify(status);
-    if (text === told || cluster.worker === undefined || !cluster.worker.isConnected()) return;
+    const now = performance.now();
+    if (text === told && now - toldAt < SIGN_OF_LIFE_MS) return;
+    if (cluster.worker === undefined || !cluster.worker.isConnected()) return;
     told = text;
+    toldAt = now;
     cluster.worker.send(status);
   };
   tell();

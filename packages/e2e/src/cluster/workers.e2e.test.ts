@@ -238,26 +238,35 @@ describe('one node of two workers without Redis', () => {
     await Promise.all(clients.map((client) => client.hears('after')));
   });
 
-  test('a worker that is killed is replaced, and the api reaches both again (C2, C3)', async () => {
-    await using owner = new AsyncDisposableStack();
-    const { clients, on } = await open(owner);
-    const pid = log.pidOf('n1', '1');
-    process.kill(pid, 'SIGKILL');
-    await eventually(() => expect(log.deaths()).toContainEqual(expect.objectContaining({ pid })));
-    await tellAll(single, 'meanwhile');
-    await Promise.all(on('0').map((client) => client.hears('meanwhile')));
-    await expectBack(on('1'));
-    await eventually(async () => {
-      const { nodes, connections } = await readCluster(single);
-      expect({ workers: nodes.map(({ worker }) => worker).sort(), connections }).toEqual({
-        workers: ['0', '1'],
-        connections: clients.length,
+  test.each([
+    { how: 'is killed', signal: 'SIGKILL' },
+    { how: 'stands still', signal: 'SIGSTOP' },
+  ] as const)(
+    'a worker that $how is replaced, and the api reaches both again (C2, C3)',
+    async ({ signal }) => {
+      await using owner = new AsyncDisposableStack();
+      const { clients, on } = await open(owner);
+      const pid = log.pidOf('n1', '1');
+      process.kill(pid, signal);
+      await eventually(
+        () => expect(log.deaths()).toContainEqual(expect.objectContaining({ pid, signal: 'SIGKILL' })),
+        { timeoutMs: 15_000 },
+      );
+      await tellAll(single, 'meanwhile');
+      await Promise.all(on('0').map((client) => client.hears('meanwhile')));
+      await expectBack(on('1'));
+      await eventually(async () => {
+        const { nodes, connections } = await readCluster(single);
+        expect({ workers: nodes.map(({ worker }) => worker).sort(), connections }).toEqual({
+          workers: ['0', '1'],
+          connections: clients.length,
+        });
       });
-    });
-    await tellAll(single, 'after');
-    await Promise.all(clients.map((client) => client.hears('after')));
-    expect(on('0').map(({ lost }) => lost)).toEqual([[], []]);
-  });
+      await tellAll(single, 'after');
+      await Promise.all(clients.map((client) => client.hears('after')));
+      expect(on('0').map(({ lost }) => lost)).toEqual([[], []]);
+    },
+  );
 
   test('who is in a room is one list for all, and those of a killed worker leave within 10 s, told once (C2, C3)', async () => {
     await using owner = new AsyncDisposableStack();
