@@ -16,7 +16,7 @@ export type TurnKind = (typeof KINDS)[number];
 export interface Turns {
   /**
    * Runs the work and settles as it does: at once where this turn has time left and nothing of the kind waits, else in a
-   * later turn, in the order of the calls. `work` that is under way already is waited for as well.
+   * later turn, in the order of the calls. `work` also waits while too much of it is under way.
    */
   run<T>(kind: TurnKind, work: () => T | Promise<T>): Promise<T>;
 }
