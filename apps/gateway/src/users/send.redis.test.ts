@@ -17,6 +17,15 @@ const hug = (user: string, data: unknown = { text: 'hello' }) => ({ user, event:
 const DONE = { ok: true, data: {} };
 const OFFLINE = { ok: false, error: { code: 'user_offline', retryable: false } };
 
+let rooms = 0;
+/** A client whom the other node reaches: a node hears of its users, of whom many may come at once, before it answers a join. */
+const arrive = async (node: TestNode, user: string): Promise<Socket> => {
+  const socket = await node.connect(user);
+  rooms += 1;
+  await ask(socket, 'room:join', { room: `project:arrival-${rooms}` });
+  return socket;
+};
+
 /** Every event that a socket is told. */
 const recordOf = (socket: Socket): unknown[] => {
   const heard: unknown[] = [];
@@ -42,8 +51,8 @@ describe('what one user sends to another', () => {
   it('is heard by all sockets of both but the sending one, on every node, and by nobody else (rows 15, 36)', async () => {
     const giver = await a.connect('giver');
     const heardByGiver = recordOf(giver);
-    const others = [await a.connect('giver'), await b.connect('giver')];
-    const receivers = [await a.connect('receiver'), await b.connect('receiver')];
+    const others = [await a.connect('giver'), await arrive(b, 'giver')];
+    const receivers = [await a.connect('receiver'), await arrive(b, 'receiver')];
     const strangers = [await a.connect('carol'), await b.connect('carol')];
     const wrong = strangers.map(recordOf);
     const heard = [...others, ...receivers].map((socket) => nextEvent(socket, 'user:hugged'));
@@ -61,7 +70,7 @@ describe('what one user sends to another', () => {
   });
 
   it('is heard once by each of the other sockets of a user who sends to themselves', async () => {
-    const [one, same, far] = [await a.connect('me'), await a.connect('me'), await b.connect('me')];
+    const [one, same, far] = [await a.connect('me'), await a.connect('me'), await arrive(b, 'me')];
     const heard = [recordOf(one), recordOf(same), recordOf(far)];
     expect(await ask(one, 'user:send', hug('me', 1))).toEqual(DONE);
     await eventually(() => expect(heard[2]).toEqual([['user:hugged', 1]]));
@@ -70,7 +79,7 @@ describe('what one user sends to another', () => {
   });
 
   it('carries binary data to another node (row 24)', async () => {
-    const [giver, receiver] = [await a.connect('giver'), await b.connect('painter')];
+    const [giver, receiver] = [await a.connect('giver'), await arrive(b, 'painter')];
     const bytes = Buffer.from([0, 1, 254, 255]);
     const heard = nextEvent(receiver, 'user:hugged');
     expect(await ask(giver, 'user:send', hug('painter', { bytes }))).toEqual(DONE);
@@ -80,7 +89,7 @@ describe('what one user sends to another', () => {
   it.each(['🤗', 'x'.repeat(256), '~', 'a:b', '*', '#', 'inbox:me', '../other', ' ', '__proto__'])(
     'reaches the user %j and no other',
     async (user) => {
-      const [giver, receiver] = [await a.connect('giver'), await b.connect(user)];
+      const [giver, receiver] = [await a.connect('giver'), await arrive(b, user)];
       const heard = nextEvent(receiver, 'user:hugged');
       expect(await ask(giver, 'user:send', hug(user))).toEqual(DONE);
       expect((await heard)[1]).toMatchObject({ to: user });
@@ -92,7 +101,7 @@ describe('what one user sends to another', () => {
     const giver = await a.connect('giver');
     expect(await ask(giver, 'user:send', hug('nobody'))).toMatchObject(OFFLINE);
     for (const node of [a, b]) {
-      const receiver = await node.connect('guest');
+      const receiver = await arrive(node, 'guest');
       expect(await ask(giver, 'user:send', hug('guest'))).toEqual(DONE);
       receiver.disconnect();
       await eventually(async () =>
