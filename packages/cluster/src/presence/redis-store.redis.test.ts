@@ -2,10 +2,11 @@ import { eventually, RedisCluster, RedisServer } from '@fanfare/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { presenceContract } from '../../test/presence-contract.ts';
 import { Bus } from '../bus/bus.ts';
+import { keys } from '../keys.ts';
 import { connectRedis } from '../redis/link.ts';
 import { redisUrl } from '../redis/url.ts';
 import { RedisPresence } from './redis-store.ts';
-import type { Holding, Member, Place, PresenceChange } from './store.ts';
+import { type Holding, type Member, type Place, type PresenceChange, placeKey } from './store.ts';
 
 let server: RedisServer;
 let stack: AsyncDisposableStack;
@@ -60,7 +61,9 @@ const open = (own: { node?: string; listMax?: number; url?: string } = {}) => {
   const store = new RedisPresence({ link, bus, process, listMax: own.listMax ?? 200, graceMs: 500, observe });
   const listen = store.listen.bind(store);
   return Object.assign(remembering(stack.use(store)), {
+    node: `${process.node}/`,
     link,
+    bus,
     /** Before it is connected, it would listen some time later. */
     listen: async (place: Place, listener: (change: PresenceChange) => void) => {
       await eventually(() => expect(link.isListening).toBe(true), { timeoutMs: 5000 });
@@ -126,6 +129,37 @@ describe('a process that goes without a word', () => {
     expect(performance.now() - startedAt).toBeLessThan(10_000);
     for (const { left } of told) expect(left()).toHaveLength(new Set(left()).size);
     expect(await usersIn(survivor, last)).toEqual(['user-0']);
+  });
+
+  it('loses them as well when Redis was in doubt while it wrote them', async () => {
+    const [dying, other] = [open(), open()];
+    const place = { ...PLACE, room: 'doubted:1' };
+    const { pub } = dying.link;
+    const call = pub.callBuffer.bind(pub);
+    const { promise: doubted, resolve: doubt } = Promise.withResolvers<void>();
+    doubted.then(() => dying.bus.doubt());
+    Object.assign(pub, {
+      callBuffer: (...args: Parameters<typeof call>) => {
+        // The room is on its way into the index of the lease.
+        if (args.at(-1) === placeKey(place)) doubt();
+        return call(...args);
+      },
+    });
+    dying.hold(place, { user: 'a' });
+    await doubted;
+    const leases = async () =>
+      (await other.link.pub.zrange(keys.presenceLeases, '0', '-1')).filter((name) =>
+        name.startsWith(dying.node),
+      );
+    // Another lease has taken the place of the first.
+    await eventually(async () => {
+      expect(await leases()).toEqual([expect.not.stringMatching(/\.1$/)]);
+      expect(await other.link.pub.zcard(keys.presenceEnded)).toBe(0);
+    });
+    expect(await usersIn(other, place)).toEqual(['a']);
+    const changes = await changesOf(other, place);
+    await cut(dying);
+    await eventually(() => expect(changes.left()).toEqual(['a']), { timeoutMs: 10_000 });
   });
 
   it('is replaced by the next one of the same node and worker at once', async () => {

@@ -37,6 +37,14 @@ const pageReply = z.tuple([text.transform(Number), z.int(), z.array(text)]);
 /** Changes that are not written yet: the member who comes, or null for one who goes. */
 type Pending = Map<string, RoomChanges>;
 
+interface Lease {
+  name: string;
+  isOpen: boolean;
+  renewedAt: number;
+  /** Rooms in its index: a write that was under way when the lease was replaced goes on with its own. */
+  indexed: Set<string>;
+}
+
 interface RoomChanges {
   place: Place;
   users: Map<string, Member | null>;
@@ -72,10 +80,8 @@ export class RedisPresence implements PresenceStore {
   readonly #sources = new Set<() => Iterable<Holding>>();
   readonly #gapListeners = new Set<() => void>();
   readonly #timers: NodeJS.Timeout[];
-  /** Rooms in the index of our lease. */
-  readonly #indexed = new Set<string>();
   #pending: Pending = new Map();
-  #lease: { name: string; isOpen: boolean; renewedAt: number };
+  #lease: Lease;
   /** A lease of ours that the present one replaces, once that holds everything. */
   #formerLease: string | undefined;
   #leases = 0;
@@ -143,12 +149,13 @@ export class RedisPresence implements PresenceStore {
     return `${node}/${worker}/${incarnation}.`;
   }
 
-  #newLease() {
+  #newLease(): Lease {
     this.#leases += 1;
     return {
       name: `${this.#ownName}${this.#leases}`,
       isOpen: false,
       renewedAt: Number.NEGATIVE_INFINITY,
+      indexed: new Set(),
     };
   }
 
@@ -179,7 +186,6 @@ export class RedisPresence implements PresenceStore {
     this.#options.observe.leaseReplaced();
     this.#formerLease ??= this.#lease.name;
     this.#lease = this.#newLease();
-    this.#indexed.clear();
     this.#pending = new Map();
     this.#holdAll();
   }
@@ -236,7 +242,7 @@ export class RedisPresence implements PresenceStore {
       const batch = [...this.#pending.entries()].slice(0, ROOMS_AT_ONCE);
       for (const [key] of batch) this.#pending.delete(key);
       const lease = this.#lease;
-      const isOurs = await this.#write(batch, lease.name).catch((error: unknown) => {
+      const isOurs = await this.#write(batch, lease).catch((error: unknown) => {
         if (lease === this.#lease) this.#putBack(batch);
         throw error;
       });
@@ -258,24 +264,24 @@ export class RedisPresence implements PresenceStore {
   }
 
   /** The index first: a room that is in it for nothing costs nothing, one that is not would keep its ghosts. */
-  async #write(batch: readonly [string, RoomChanges][], lease: string): Promise<boolean> {
+  async #write(batch: readonly [string, RoomChanges][], { name, indexed }: Lease): Promise<boolean> {
     const redis = this.#options.link.pub;
-    const rooms = batch.map(([key]) => key).filter((key) => !this.#indexed.has(key));
+    const rooms = batch.map(([key]) => key).filter((key) => !indexed.has(key));
     if (rooms.length > 0) {
-      if (!(await addToIndex(redis, lease, { rooms, lifeMs: KEY_LIFE_MS }))) return false;
-      for (const room of rooms) this.#indexed.add(room);
+      if (!(await addToIndex(redis, name, { rooms, lifeMs: KEY_LIFE_MS }))) return false;
+      for (const room of rooms) indexed.add(room);
     }
     const empty: string[] = [];
     const isOurs = await Promise.all(
       batch.map(async ([key, { place, users }]) => {
-        const holds = await this.#writeRoom(place, users, lease);
+        const holds = await this.#writeRoom(place, users, name);
         if (holds === 0) empty.push(key);
         return holds >= 0;
       }),
     );
     if (empty.length > 0) {
-      for (const key of empty) this.#indexed.delete(key);
-      await redis.srem(keys.presenceRooms(lease), ...empty);
+      for (const key of empty) indexed.delete(key);
+      await redis.srem(keys.presenceRooms(name), ...empty);
     }
     return isOurs.every(Boolean);
   }
