@@ -78,7 +78,7 @@ export const benchResult = z.object({
     .optional(),
   connect: z
     .object({
-      cpuUs: againstStockSchema.describe('a process that has taken 15,000 or more connections before'),
+      cpuUs: againstStockSchema.describe('a process that has taken 25,000 or more connections before'),
       firstCpuUs: againstStockSchema.describe('the first 3,000 connections of a fresh process'),
       perSecond: againstStockSchema.describe('connections opened per second by one server process'),
     })

@@ -115,6 +115,24 @@ describe('two nodes of two workers each', () => {
     expect(node.process.isRunning).toBe(true);
   });
 
+  test('workers go on when it was their primary that stood still (C3)', async () => {
+    await using owner = new AsyncDisposableStack();
+    const { process: primary, opsUrl } = nodeOf(0);
+    const { clients } = await openOn(owner, 0);
+    const pids = ['0', '1'].map((worker) => log.pidOf('n1', worker));
+    primary.kill('SIGSTOP');
+    const stoppedAt = performance.now();
+    await eventually(() => expect(performance.now() - stoppedAt).toBeGreaterThan(11_000), {
+      timeoutMs: 12_000,
+    });
+    primary.kill('SIGCONT');
+    await eventually(async () => expect(await readinessOf(opsUrl)).toEqual(READY));
+    await tellAll(stack, 'after');
+    await Promise.all(clients.map((client) => client.hears('after')));
+    expect(['0', '1'].map((worker) => log.pidOf('n1', worker))).toEqual(pids);
+    expect(log.deaths().filter(({ pid }) => pids.includes(pid))).toEqual([]);
+  });
+
   test('clients come back when all workers of a node are killed at once (C3)', async () => {
     await using owner = new AsyncDisposableStack();
     const { clients } = await openOn(owner, 0);
