@@ -79,12 +79,13 @@ export const assertAllLeave = async ({ node, watcher, seen, members, rooms }: Fi
   expect(await countIn(watcher, rooms[0] ?? '')).toBe(1);
 };
 
-/** Joins rooms; `presence` asks to be told who is there. */
+/** Joins rooms, or throws when one is refused; `presence` asks to be told who is there. */
 export const join = async (socket: Socket, rooms: readonly string[], presence: boolean): Promise<void> => {
   const answer: unknown = await socket
     .timeout(20_000)
     .emitWithAck('room:join', { rooms: rooms.map((room) => ({ room, presence })) });
-  expect(answer).toMatchObject({ ok: true });
+  const joined = rooms.map((room) => ({ room, epoch: expect.any(String) }));
+  expect(answer).toMatchObject({ ok: true, data: { rooms: joined } });
 };
 
 /** Everything that a socket is told of presence: `room user` for each that came or went. */
