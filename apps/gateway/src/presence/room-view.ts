@@ -53,8 +53,8 @@ export class RoomView implements Disposable {
   #isSettling = false;
   /** Since the last time that something was told. */
   #joined = new Map<string, Member>();
-  #left = new Set<string>();
-  #toldCount = 0;
+  #left = new Map<string, Member>();
+  #told = { version: 0, count: 0 };
   #mustTellState = false;
 
   constructor(options: RoomViewOptions) {
@@ -70,14 +70,20 @@ export class RoomView implements Disposable {
     if (known.members === undefined && performance.now() - known.readAt > PAGE_LIFE_MS) await this.read();
   }
 
-  /** The present state for somebody who is told of every change from now on. */
+  /**
+   * The state for somebody who is told of every change from now on. It is the one that was told last, not the newest: who
+   * came and is gone again before the next time is never told of.
+   */
   state(): KnownPresence {
     if (this.#known === undefined) {
       this.#mustTellState = true;
       return {};
     }
-    const { version, count, members, firstPage } = this.#known;
-    return { members: members === undefined ? firstPage : [...members.values()], count, version };
+    const { members, firstPage } = this.#known;
+    return {
+      members: members === undefined ? firstPage : [...this.#toldOf(members).values()],
+      ...this.#told,
+    };
   }
 
   /** Reads the room anew; several wishes at once are one. */
@@ -105,12 +111,12 @@ export class RoomView implements Disposable {
     const { version, count, members } = known;
     const { room } = this.#options.place;
     const joined = [...this.#joined.values()];
-    const left = [...this.#left];
-    const mustTellState = this.#mustTellState || (members === undefined && count !== this.#toldCount);
+    const left = [...this.#left.keys()];
+    const mustTellState = this.#mustTellState || (members === undefined && count !== this.#told.count);
     this.#joined.clear();
     this.#left.clear();
     this.#mustTellState = false;
-    this.#toldCount = count;
+    this.#told = { version, count };
     if (mustTellState) {
       const all = members && { members: [...members.values()] };
       return { event: 'presence:state', data: { room, version, count, ...all } };
@@ -144,7 +150,7 @@ export class RoomView implements Disposable {
         firstPage: isSmall ? [] : page.members.slice(0, LIMITS.presencePage),
         readAt: performance.now(),
       };
-      if (before === undefined) this.#toldCount = count;
+      if (before === undefined) this.#told = { version, count };
       else this.#compare(before, this.#known);
     } while (this.#mustReadAgain);
     changed();
@@ -156,11 +162,16 @@ export class RoomView implements Disposable {
       this.#mustTellState ||= before !== now;
       return;
     }
-    const told = new Map(before);
-    for (const user of this.#joined.keys()) told.delete(user);
-    for (const user of this.#left) told.set(user, { user });
+    const told = this.#toldOf(before);
     this.#joined = new Map([...now].filter(([user]) => !told.has(user)));
-    this.#left = new Set([...told.keys()].filter((user) => !now.has(user)));
+    this.#left = new Map([...told].filter(([user]) => !now.has(user)));
+  }
+
+  #toldOf(members: ReadonlyMap<string, Member>): Map<string, Member> {
+    const told = new Map(members);
+    for (const user of this.#joined.keys()) told.delete(user);
+    for (const [user, member] of this.#left) told.set(user, member);
+    return told;
   }
 
   #readLater(): void {
@@ -203,8 +214,9 @@ export class RoomView implements Disposable {
       if (!this.#left.delete(member.user)) this.#joined.set(member.user, member);
     }
     for (const user of left) {
+      const member = known.members.get(user) ?? { user };
       known.members.delete(user);
-      if (!this.#joined.delete(user)) this.#left.add(user);
+      if (!this.#joined.delete(user)) this.#left.set(user, member);
     }
   }
 }
