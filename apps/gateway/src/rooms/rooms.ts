@@ -75,13 +75,18 @@ const encode = (events: readonly LoggedEvent[]): string => {
   return text;
 };
 
+/** Rooms never let go of a socket that joins after its end. */
+const checkConnected = (socket: GatewaySocket): void => {
+  if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
+};
+
 const loggedRooms = (namespace: GatewayNamespace, adapter: RoomAdapter, log: EventLog): Rooms => ({
   join: async (socket, room, request) => {
     const prepared = await adapter.prepareJoin(room, request);
     if (prepared === undefined) throw new AppError('invalid_payload', `${room} is not a room name`);
     return () => {
       using join = prepared;
-      if (!socket.connected) throw new AppError('unavailable', 'The socket is gone');
+      checkConnected(socket);
       request.check();
       const { events, ...position } = join.admit();
       if (position.more === undefined) void socket.join(room);
@@ -103,6 +108,7 @@ const ephemeralRooms = (namespace: GatewayNamespace): Rooms => ({
   join:
     async (socket, room, { check, budget, isLarge }) =>
     () => {
+      checkConnected(socket);
       check();
       if (isLarge && budget?.isSpent) return { room: toldRoom(room), ...START, more: true };
       void socket.join(room);
