@@ -20,7 +20,7 @@ import { createHttpServer } from './http/server.ts';
 import { openIdentity } from './identity/identity.ts';
 import { createLimits } from './limits/limits.ts';
 import { watchConnections } from './limits/watch.ts';
-import { openNamespace } from './namespace.ts';
+import { closeMainNamespace, openNamespace } from './namespace.ts';
 import { openPresenceStore } from './presence/open-store.ts';
 import { openPresences } from './presence/presence.ts';
 import { createReporter } from './report.ts';
@@ -81,6 +81,7 @@ export async function createGateway(config: GatewayConfig): Promise<Gateway> {
   takeOrders({ io, followed: redis?.orders, standing, taker, isWorker });
   events.ordersFrom(() => standing.size);
 
+  if (!rooms.has('/')) closeMainNamespace(io);
   const hasTeam = config.handlers !== undefined;
   const shared = { identity, events, limits, sessions, standing, taker, authorize, hasTeam, watch };
   const edges = new Map(

@@ -17,7 +17,7 @@ import type { OrderTaker } from './session/orders.ts';
 import type { Sessions } from './session/sessions.ts';
 import { registerSignals } from './signals/handlers.ts';
 import { authenticate, expiredRefusal } from './socket/handshake.ts';
-import type { GatewayNamespace, GatewaySocket } from './socket/server.ts';
+import type { GatewayNamespace, GatewayServer, GatewaySocket } from './socket/server.ts';
 import { forgetHandshakes, slimSocket } from './socket/slim.ts';
 import { registerUsers } from './users/handlers.ts';
 import { createTellUser } from './users/tell-user.ts';
@@ -82,4 +82,9 @@ export const openNamespace = (
     taker.check(socket);
   });
   return edge;
+};
+
+/** Socket.IO always has `/`. Where it is not of the configuration it is refused as any other that is not. */
+export const closeMainNamespace = (io: GatewayServer): void => {
+  io.of('/').use((_socket, next) => next(new Error('Invalid namespace')));
 };

@@ -67,6 +67,18 @@ describe('namespaces', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('are those of the configuration only, the main one too', async () => {
+    await using chatOnly = await startNode({ FANFARE_NAMESPACES: '/chat' });
+    const token = await signToken({ namespaces: ['/', '/chat'] });
+    for (const namespace of ['/', '/admin']) {
+      for (const own of [token, undefined]) {
+        const [error] = await nextEvent(chatOnly.client(own, { namespace }), 'connect_error');
+        expect(error).toMatchObject({ message: 'Invalid namespace' });
+      }
+    }
+    await nextEvent(chatOnly.client(token, { namespace: '/chat' }), 'connect');
+  });
+
   it('are opened by the token only (row 21)', async () => {
     const [error] = await nextEvent(
       node.client(await signToken({ namespaces: ['/chat'] }), { namespace: '/admin' }),

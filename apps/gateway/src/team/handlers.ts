@@ -60,7 +60,7 @@ export async function installTeamHandlers(
       `FANFARE_HANDLERS: ${path} must export a function by default: (io, { authorize, publish }) => void`,
     );
   }
-  keepToDeclaredNamespaces(io);
+  keepToDeclaredNamespaces(io, [...rooms.keys()]);
   await parsed.data.default(io, {
     authorize,
     publish: async (given) => {
@@ -73,8 +73,8 @@ export async function installTeamHandlers(
 }
 
 /** A namespace that is not of the configuration would have neither authentication nor guards, so none can be made. */
-const keepToDeclaredNamespaces = (io: GatewayServer): void => {
-  const declared = new Set(io._nsps.keys());
+const keepToDeclaredNamespaces = (io: GatewayServer, namespaces: readonly string[]): void => {
+  const declared = new Set(namespaces);
   const of = io.of.bind(io);
   io.of = (name, onConnection) => {
     const path = typeof name === 'string' ? `/${name.replace(/^\//, '')}` : String(name);
