@@ -8,6 +8,8 @@ export const LIMITS = {
   batchCommands: 1000,
   /** Longest name of a user (`sub`), in characters. */
   userLength: 256,
+  /** Longest time for which a node may take a token after its `exp`. */
+  toleranceMs: 300_000,
   /** Largest `info` of a token, as JSON. */
   infoBytes: 1024,
   /** Members in one page of a room's presence. */

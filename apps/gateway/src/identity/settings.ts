@@ -1,3 +1,4 @@
+import { LIMITS } from '@fanfare/protocol';
 import { commaList, flag, wholeNumber } from '@fanfare/runtime';
 import { z } from 'zod';
 import { tokenSecrets } from './keys/key-ring.ts';
@@ -35,7 +36,7 @@ export const identitySettings = {
     .describe(
       'Tokens have to be from one of these (`iss`), separated by commas; empty: from anybody with the keys',
     ),
-  FANFARE_TOKEN_TOLERANCE_MS: wholeNumber(0, 300_000)
+  FANFARE_TOKEN_TOLERANCE_MS: wholeNumber(0, LIMITS.toleranceMs)
     .default(0)
     .describe('How far the clocks of issuer and gateway may be apart, in ms, when exp and nbf are looked at'),
   FANFARE_ROOM_RULES: roomRules

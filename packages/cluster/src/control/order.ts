@@ -1,4 +1,4 @@
-import { namespaceName, roomName, type TokenClaims } from '@fanfare/protocol';
+import { LIMITS, namespaceName, roomName, type TokenClaims } from '@fanfare/protocol';
 import { z } from 'zod';
 
 const value = z.string().min(1).max(256);
@@ -67,9 +67,9 @@ export const subjectOf = (given: Order): string => {
 /** How long an order is remembered that is done once it is carried out, in ms: for nodes that are cut off meanwhile. */
 export const ACTION_LIFE_MS = 600_000;
 
-/** How long an order is remembered, in ms. */
+/** How long an order is remembered, in ms: longer than any node takes a token that was issued before it. */
 export const lifeOf = (given: Order, longestTokenMs: number): number =>
-  isLasting({ order: given }) ? longestTokenMs : ACTION_LIFE_MS;
+  isLasting({ order: given }) ? longestTokenMs + LIMITS.toleranceMs : ACTION_LIFE_MS;
 
 /** Adding lifts a removal and disconnecting leaves nothing behind; the others stay in force as long as tokens live. */
 export const isLasting = ({ order: { kind } }: { order: Pick<Order, 'kind'> }): boolean =>
