@@ -150,6 +150,8 @@ const BAD: readonly [what: string, token: unknown, code?: string][] = [
   ['an exp in ms', claiming({ exp: good.exp * 1000 })],
   ['an nbf in the future', claiming({ nbf: inSeconds(60) })],
   ['an nbf as text', claiming({ nbf: '1' })],
+  ['an iat in the future', claiming({ iat: inSeconds(120) })],
+  ['an iat in ms', claiming({ iat: Date.now() })],
   ['no aud', claiming({ aud: undefined })],
   ['another aud', claiming({ aud: 'other' })],
   ['an aud that begins alike', claiming({ aud: ['fanfare2'] })],

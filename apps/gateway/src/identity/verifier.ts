@@ -10,6 +10,9 @@ import { createTokenCache } from './token-cache.ts';
 /** Longest token that is looked at, in characters. */
 const MAX_TOKEN_LENGTH = 4096;
 
+/** How far the clock of an issuer may always be ahead when it says when it issued a token, in ms. */
+const IAT_AHEAD_MS = 60_000;
+
 /** Parts of a compact JWS; neither padding nor the other alphabet of base64. */
 const COMPACT = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
 
@@ -102,7 +105,7 @@ export function createTokenVerifier(deps: {
       claims.exp += rules.toleranceMs / 1000;
       const { nbf, iss, aud } = payload;
       const isPlain = nbf === undefined && iss === undefined && aud === undefined;
-      checkRules(isPlain ? NOTHING_RULED : ruledClaims.parse(payload), claims.exp, rules);
+      checkRules(isPlain ? NOTHING_RULED : ruledClaims.parse(payload), claims, rules);
       return claims;
     });
   return async (auth) => {
@@ -168,13 +171,21 @@ const checkSignature = async (token: string, keys: readonly PublicKey[]): Promis
   refuse(keys.length === 0 ? 'no key for its algorithm and kid' : 'its signature');
 };
 
-const checkRules = (given: z.output<typeof ruledClaims>, exp: number, rules: TokenRules): void => {
+const checkRules = (
+  given: z.output<typeof ruledClaims>,
+  { exp, iat }: Pick<TokenClaims, 'exp' | 'iat'>,
+  rules: TokenRules,
+): void => {
   const { audiences, issuers, toleranceMs } = rules;
   const heldBy = [given.aud ?? []].flat();
   if (audiences.length > 0 && !audiences.some((audience) => heldBy.includes(audience))) refuse('its aud');
   if (issuers.length > 0 && !issuers.includes(given.iss ?? '')) refuse('its iss');
   const now = Date.now() / 1000;
   if (given.nbf !== undefined && given.nbf > now + toleranceMs / 1000) refuse('its nbf is in the future');
+  // A revocation of the user takes what was issued before it, which this would never be.
+  if (iat !== undefined && iat > now + (toleranceMs + IAT_AHEAD_MS) / 1000) {
+    refuse('its iat is in the future, or in milliseconds');
+  }
   if (exp <= now) {
     throw new AppError('token_expired', undefined, { cause: new Error('token refused: its exp has passed') });
   }

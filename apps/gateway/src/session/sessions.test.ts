@@ -1,3 +1,4 @@
+import type { TokenClaims } from '@fanfare/protocol';
 import { eventually, nextEvent } from '@fanfare/testing';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -18,8 +19,9 @@ const room = 'project:1';
 const heardBy = new WeakMap<Socket, [event: string, data: unknown][]>();
 
 /** A member of the room, whose token lives for three to four seconds more; all that it is told is kept from the start. */
-const memberFor = async (user: string, expiresIn = '4s'): Promise<Socket> => {
-  const token = await signToken({ sub: user, rooms: { 'project:*': ['join', 'publish'] } }, { expiresIn });
+const memberFor = async (user: string, expiresIn = '4s', claims: { iat?: number } = {}): Promise<Socket> => {
+  const rooms: TokenClaims['rooms'] = { 'project:*': ['join', 'publish'] };
+  const token = await signToken({ sub: user, rooms, ...claims }, { expiresIn });
   const socket = node.client(token, { reconnection: false });
   const heard: [string, unknown][] = [];
   heardBy.set(socket, heard);
@@ -66,6 +68,12 @@ describe('a token that ends', () => {
     });
     expect(await told(alice, 'disconnect')).toBe('transport close');
     expect(allHeard(alice, 'told')).toEqual([]);
+  });
+
+  it('is no different when it was issued by a clock that is ahead (G6)', async () => {
+    const iat = Math.floor(Date.now() / 1000) + 30;
+    const alice = await memberFor('alice', undefined, { iat });
+    expect(await told(alice, 'room:left')).toEqual({ room, reason: 'token_expired' });
   });
 
   it('can be replaced in the grace, and the client joins again by itself', async () => {

@@ -29,7 +29,7 @@ export function createSessions(times: SessionTimes, events: GatewayEvents): Sess
   const planExpiring = (socket: GatewaySocket): void => {
     const { exp, iat } = socket.data.claims;
     const lifeMs = exp * 1000 - (iat === undefined ? Date.now() : iat * 1000);
-    const tellAt = exp - Math.min(times.expiringMs, lifeMs / 4) / 1000;
+    const tellAt = exp - Math.min(times.expiringMs, Math.max(lifeMs, 0) / 4) / 1000;
     plan(socket, Math.floor(tellAt) * 1000);
   };
   const act = (socket: GatewaySocket): void => {
