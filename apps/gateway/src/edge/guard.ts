@@ -73,14 +73,68 @@ export const refuse = (
   if (!LIFECYCLE.has(event)) ackOf(args)?.({ ok: false, error: error.toWire() });
 };
 
-/** The ways of adding a listener for all sockets of a namespace: a listener that throws or rejects ends no process. */
+const CATCH_ALLS = [
+  'onAny',
+  'prependAny',
+  'offAny',
+  'onAnyOutgoing',
+  'prependAnyOutgoing',
+  'offAnyOutgoing',
+] as const;
+
+/**
+ * The ways of adding code to all sockets of a namespace: listeners, catch-all listeners, middleware and callbacks for
+ * answers. What throws or rejects in one ends no process.
+ */
 export const guardedSocketMethods = (
-  stock: Pick<GatewaySocket, 'on' | 'prependListener'>,
+  stock: Pick<GatewaySocket, 'on' | 'prependListener' | 'use' | 'emit' | (typeof CATCH_ALLS)[number]>,
   events: GatewayEvents,
-): Record<string, Adder> =>
-  guardedMethods(stock, (emitter, failure) => {
+): object => {
+  const listeners = guardedMethods(stock, (emitter, failure) => {
     if ('nsp' in emitter) refuse(emitter, failure, events);
   });
+  const report = (socket: GatewaySocket, error: AppError, event: string) =>
+    events.failed(error, { socket: socket.id, event, namespace: socket.nsp.name });
+
+  // One for each listener, whichever sockets it listens to: `offAny(listener)` has to find it.
+  const guardedCatchAlls = new WeakMap<Listener, Listener>();
+  const guardedCatchAll = (listener: Listener): Listener => {
+    const known = guardedCatchAlls.get(listener);
+    if (known !== undefined) return known;
+    // A listener of the event itself may still answer it.
+    function catchAll(this: GatewaySocket, ...args: unknown[]) {
+      const run = () => listener.apply(this, args);
+      guarded(run, (error) => report(this, error, String(args[0])))();
+    }
+    guardedCatchAlls.set(listener, catchAll);
+    return catchAll;
+  };
+  const catchAlls = CATCH_ALLS.map((method) => [
+    method,
+    function add(this: GatewaySocket, listener?: Listener) {
+      const own = listener === undefined ? [] : [guardedCatchAll(listener)];
+      Reflect.apply(stock[method], this, own);
+      return this;
+    },
+  ]);
+
+  function use(this: GatewaySocket, middleware: Parameters<GatewaySocket['use']>[0]) {
+    return stock.use.call(this, (packet, next) => {
+      const [event, ...args] = packet;
+      const run = () => middleware(packet, next);
+      guarded(run, (error) => refuse(this, { error, event: String(event), args }, events))();
+    });
+  }
+  function emit(this: GatewaySocket, event: string, ...args: unknown[]): boolean {
+    const answered = args.at(-1);
+    if (typeof answered === 'function') {
+      const run = (...answer: unknown[]): unknown => Reflect.apply(answered, this, answer);
+      args[args.length - 1] = guarded(run, (error) => report(this, error, event));
+    }
+    return Reflect.apply(stock.emit, this, [event, ...args]);
+  }
+  return { ...listeners, ...Object.fromEntries(catchAlls), use, emit };
+};
 
 /**
  * Puts the listeners and middleware that a team adds to a namespace behind the same guards as ours: one that throws or

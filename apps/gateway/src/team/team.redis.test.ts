@@ -79,6 +79,41 @@ describe('acks of a team', () => {
     },
   );
 
+  it.each(['throws', 'rejects'])(
+    'middleware for events that %s answers "internal" and ends nothing',
+    async (how) => {
+      const alice = await a.connect('alice');
+      const answer = await alice.timeout(5000).emitWithAck('into middleware', how);
+      expect(answer).toMatchObject({ ok: false, error: { code: 'internal' } });
+      expect(JSON.stringify(answer)).not.toContain('secret');
+    },
+  );
+
+  it.each(['throws', 'rejects'])(
+    'a catch-all listener that %s ends nothing, and can be taken off',
+    async (how) => {
+      const alice = await a.connect('alice');
+      const ways = ['onAny', 'prependAny', 'onAnyOutgoing', 'prependAnyOutgoing'];
+      for (const way of ways) await alice.timeout(5000).emitWithAck('fail in', way, how);
+      expect(await alice.timeout(5000).emitWithAck('trigger')).toEqual({ before: [2, 2], after: [0, 0] });
+    },
+  );
+
+  it.each(['throws', 'rejects'])('a callback for an answer that %s ends nothing', async (how) => {
+    const alice = await a.connect('alice');
+    const asked = nextEvent(alice, 'asks');
+    await alice.timeout(5000).emitWithAck('fail in', 'an answer', how);
+    const [answer] = await asked;
+    const failures = async () => {
+      const metrics = await (await fetch(`${a.opsUrl}/metrics`)).text();
+      return Number(/^socket_io_errors_total{.*code="internal".*} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+    };
+    const before = await failures();
+    if (typeof answer === 'function') answer();
+    await alice.timeout(5000).emitWithAck('fail in', 'a late answer', how);
+    await eventually(async () => expect(await failures()).toBe(before + 2));
+  });
+
   it('a listener added with once, or that takes itself off, is called once', async () => {
     const alice = await a.connect('alice');
     expect(await ask(alice, 'once', {})).toEqual({ ok: true });
