@@ -39,7 +39,9 @@ export interface Edge {
     handle: Handle<Payload, Data>,
     options?: {
       /** Very many may ask at the same moment: each waits for its turn. Default false. */
-      waits: boolean;
+      waits?: boolean;
+      /** Begins once everything that the socket has asked for before is answered. Default false. */
+      isLast?: boolean;
     },
   ): void;
   has(event: string): boolean;
@@ -74,8 +76,13 @@ export function createEdge(events: GatewayEvents): Edge {
     };
     try {
       const result = event.waits ? await turns.run('work', handle) : await handle();
-      if (typeof result === 'function') await turns.run('answer', () => ack?.(accepted(result())));
-      else ack?.(accepted(result));
+      const finish = (): void => {
+        // Also when nobody asked for an answer: the last step is what was asked for.
+        const data: unknown = typeof result === 'function' ? result() : result;
+        ack?.(accepted(data));
+      };
+      if (typeof result === 'function') await turns.run('answer', finish);
+      else finish();
       if (ack !== undefined) events.answered();
     } catch (thrown) {
       const error = AppError.from(thrown);
@@ -84,9 +91,14 @@ export function createEdge(events: GatewayEvents): Edge {
     }
   };
 
+  const settled = async (socket: GatewaySocket): Promise<void> => {
+    await Promise.all(running.get(socket) ?? []);
+  };
   return {
-    on: ({ name, payload }, handle, { waits } = { waits: false }) => {
-      takers.set(name, (socket, args) => answer(socket, { name, payload, handle, waits }, args));
+    on: ({ name, payload }, handle, { waits = false, isLast = false } = {}) => {
+      const take = (socket: GatewaySocket, args: readonly unknown[]) =>
+        answer(socket, { name, payload, handle, waits }, args);
+      takers.set(name, isLast ? (socket, args) => settled(socket).then(() => take(socket, args)) : take);
     },
     has: (event) => takers.has(event),
     take: (socket, [event, ...args]) => {
@@ -99,9 +111,7 @@ export function createEdge(events: GatewayEvents): Edge {
       });
       running.set(socket, own.add(work));
     },
-    settled: async (socket) => {
-      await Promise.all(running.get(socket) ?? []);
-    },
+    settled,
   };
 }
 

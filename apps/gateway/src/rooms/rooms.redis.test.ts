@@ -1,5 +1,5 @@
 import type { EventMeta } from '@fanfare/protocol';
-import { nextEvent } from '@fanfare/testing';
+import { eventually, nextEvent } from '@fanfare/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ask, signToken, startPair, type TestNode } from '../../test/start-node.ts';
@@ -67,6 +67,35 @@ describe('a room over two nodes', () => {
       ok: true,
       data: { room: 'project:2', epoch: '', offset: 0, recovered: false, events: [] },
     });
+  });
+
+  it('makes a member of a socket that asked for no answer', async () => {
+    const [alice, bob] = [await a.connect('alice'), await b.connect('bob')];
+    const room = 'project:unasked';
+    alice.emit('room:join', { room });
+    await eventually(async () =>
+      expect(await ask(bob, 'presence:list', { room })).toMatchObject({ data: { count: 1 } }),
+    );
+    const heard = nextEvent(alice, 'task:created');
+    await ask(bob, 'room:publish', { room, event: 'task:created', data: 7 });
+    expect((await heard)[0]).toBe(7);
+  });
+
+  it('is left by a leave that was sent right after the join', async () => {
+    const [alice, bob] = [await a.connect('alice'), await b.connect('bob')];
+    const [left, kept] = ['project:hasty', 'project:kept'];
+    const answers: string[] = [];
+    const answered = (what: string) => () => void answers.push(what);
+    alice.emit('room:join', { room: kept }, answered('joined'));
+    alice.emit('room:join', { room: left }, answered('joined'));
+    alice.emit('room:leave', { room: left }, answered('left'));
+    await eventually(() => expect(answers).toEqual(['joined', 'joined', 'left']));
+    const heard: unknown[] = [];
+    alice.on('task:created', (data) => heard.push(data));
+    for (const room of [left, kept])
+      await ask(bob, 'room:publish', { room, event: 'task:created', data: room });
+    await eventually(() => expect(heard).toContain(kept));
+    expect(heard).toEqual([kept]);
   });
 
   it('answers a join of several rooms one by one', async () => {
