@@ -72,12 +72,16 @@ export class Backlog {
   drop(): number {
     this.#count();
     if (this.#droppables === 0) return 0;
-    const dropped = new Set<Broadcast>();
+    const waiting = new Map<Broadcast, number>();
+    for (const packet of this.connection.writeBuffer) {
+      const broadcast = broadcastIn(packet);
+      if (broadcast?.isDroppable) waiting.set(broadcast, (waiting.get(broadcast) ?? 0) + 1);
+    }
+    // Without the attachments that its head has announced, a client cannot read what comes next.
+    const dropped = new Set([...waiting].flatMap(([one, count]) => (count >= one.packets.length ? one : [])));
     const kept = this.connection.writeBuffer.filter((packet) => {
       const broadcast = broadcastIn(packet);
-      if (!broadcast?.isDroppable) return true;
-      dropped.add(broadcast);
-      return false;
+      return broadcast === undefined || !dropped.has(broadcast);
     });
     if (this.#lastQueue === this.connection.writeBuffer) this.#lastQueue = kept;
     this.connection.writeBuffer = kept;

@@ -96,6 +96,23 @@ describe('a connection that does not drain', () => {
     ]);
   });
 
+  it('keeps the attachments of a broadcast whose head has left already', async () => {
+    await using stage = await start();
+    const { server, factory } = stage;
+    const client = await server.polling('a');
+    await server.join(client, 'a', ['40']);
+    await vi.waitFor(() => expect(server.get('a').conn.transport.writable).toBe(true));
+    emit(server, ['cursor', Buffer.from('x')], { droppable: true });
+    flood(server, 'lost', { droppable: true });
+    expect(factory.counters().dropped).toBeGreaterThan(200);
+    emit(server, ['end', null]);
+    await client.until('2["end",null]');
+    const packets = client.take();
+    const head = packets.findIndex((packet) => packet.startsWith('451-["cursor"'));
+    expect(packets[head + 1]).toBe(`b${Buffer.from('x').toString('base64')}`);
+    client.close();
+  });
+
   it('is handed over to be ended when what may not be lost is above the bound', async () => {
     await using stage = await start();
     const { server, factory, cuts, connect } = stage;
