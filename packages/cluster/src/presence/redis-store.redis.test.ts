@@ -1,5 +1,5 @@
 import { eventually, RedisCluster, RedisServer } from '@fanfare/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { presenceContract } from '../../test/presence-contract.ts';
 import { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
@@ -105,6 +105,26 @@ describe('presence on a Redis Cluster', () => {
   });
   afterAll(() => cluster[Symbol.asyncDispose]());
   presenceContract(() => open({ url: cluster.url }));
+});
+
+describe('a process that holds the same for days', () => {
+  it('keeps all of its keys alive, the index of its lease too', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    stack.defer(() => void vi.useRealTimers());
+    const place: Place = { namespace: '/', room: 'kept:1' };
+    const process = open();
+    const { pub } = process.link;
+    process.hold(place, { user: 'alice' });
+    await eventually(async () => expect(await usersIn(process, place)).toEqual(['alice']));
+    const names = (await Promise.all([pub.keys('*kept:1*'), pub.keys(`*:rooms:${process.node}*`)])).flat();
+    expect(names).toHaveLength(4);
+    for (const name of names) await pub.pexpire(name, 60_000);
+    vi.advanceTimersByTime(86_400_000 / 3);
+    await eventually(async () => {
+      const lives = await Promise.all(names.map((name) => pub.pttl(name)));
+      expect(Math.min(...lives)).toBeGreaterThan(80_000_000);
+    });
+  });
 });
 
 describe('a process that goes without a word', () => {

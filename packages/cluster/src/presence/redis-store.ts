@@ -94,7 +94,11 @@ export class RedisPresence implements PresenceStore {
     this.#lease = this.#newLease();
     options.bus.onChange({ interrupted: () => undefined, restored: () => this.#restored() });
     const beats = setInterval(() => void this.#run(() => this.#renew()), BEAT_MS);
-    const refresh = setInterval(() => this.#holdAll(), REFRESH_MS);
+    const refresh = setInterval(() => {
+      // The index lives no longer than what it leads to.
+      this.#lease.indexed.clear();
+      this.#holdAll();
+    }, REFRESH_MS);
     this.#timers = [beats, refresh];
     void this.#run(() => this.#renew());
   }
