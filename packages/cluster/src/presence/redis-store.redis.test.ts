@@ -107,6 +107,33 @@ describe('presence on a Redis Cluster', () => {
   presenceContract(() => open({ url: cluster.url }));
 });
 
+describe('a process that cannot write everything anew', () => {
+  it('keeps the lease that holds its members until another one does', async () => {
+    const [place, full]: Place[] = [
+      { namespace: '/', room: 'lasting:1' },
+      { namespace: '/', room: 'lasting:2' },
+    ];
+    if (!place || !full) throw new Error('two rooms expected');
+    const process = open();
+    const { pub } = process.link;
+    process.hold(place, { user: 'alice' });
+    await eventually(async () => expect(await usersIn(process, place)).toEqual(['alice']));
+    const leases = async () =>
+      (await pub.zrange(keys.presenceLeases, '0', '-1')).filter((name) => name.startsWith(process.node));
+    const [former = ''] = await leases();
+    await pub.set(keys.presentMembers(full.namespace, full.room), 'no hash');
+    process.hold(full, { user: 'alice' });
+    process.bus.doubt();
+    await eventually(async () => expect(await leases()).toHaveLength(2));
+    const runsOutAt = async () => Number(await pub.zscore(keys.presenceLeases, former));
+    const before = await runsOutAt();
+    await eventually(async () => expect(await runsOutAt()).toBeGreaterThan(before));
+    await pub.del(keys.presentMembers(full.namespace, full.room));
+    await eventually(async () => expect(await leases()).not.toContain(former));
+    expect(await usersIn(process, place)).toEqual(['alice']);
+  });
+});
+
 describe('a process that holds the same for days', () => {
   it('keeps all of its keys alive, the index of its lease too', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });

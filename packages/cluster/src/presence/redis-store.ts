@@ -4,7 +4,7 @@ import type { Bus } from '../bus/bus.ts';
 import { keys } from '../keys.ts';
 import type { RedisLink } from '../redis/link.ts';
 import { loadScript, type RedisCommands } from '../redis/script.ts';
-import { addToIndex, BEAT_MS, beat, LEASE_MS, takeApart } from './leases.ts';
+import { addToIndex, BEAT_MS, type Beat, beat, LEASE_MS, takeApart } from './leases.ts';
 import {
   type Holding,
   type Member,
@@ -218,17 +218,12 @@ export class RedisPresence implements PresenceStore {
   }
 
   async #renew(): Promise<void> {
-    const { link, process } = this.#options;
+    const { node, worker } = this.#options.process;
     const lease = this.#lease;
-    const replaces = this.#leases === 1 ? `${process.node}/${process.worker}/` : undefined;
-    const { isOurs, ended } = await beat(link.pub, {
-      lease: lease.name,
-      ...(!lease.isOpen && { opens: { replaces } }),
-    });
-    for (const name of ended) {
-      if (!name.startsWith(this.#ownName)) this.#options.observe.leaseEnded();
-      void this.#takeApart(name);
-    }
+    const replaces = this.#leases === 1 ? `${node}/${worker}/` : undefined;
+    const isOurs = await this.#beat({ lease: lease.name, ...(!lease.isOpen && { opens: { replaces } }) });
+    // It holds the members until the present one does.
+    if (this.#formerLease !== undefined) await this.#beat({ lease: this.#formerLease });
     if (lease !== this.#lease) return this.#renew();
     if (!isOurs) {
       this.#replaceLease();
@@ -255,9 +250,18 @@ export class RedisPresence implements PresenceStore {
     }
     const former = this.#formerLease;
     if (former === undefined) return;
-    const { ended } = await beat(this.#options.link.pub, { lease: this.#lease.name, ends: former });
+    await this.#beat({ lease: this.#lease.name, ends: former });
     this.#formerLease = undefined;
-    for (const name of ended) void this.#takeApart(name);
+  }
+
+  /** Takes apart what has ended; whether the lease is still ours. */
+  async #beat(what: Beat): Promise<boolean> {
+    const { isOurs, ended } = await beat(this.#options.link.pub, what);
+    for (const name of ended) {
+      if (!name.startsWith(this.#ownName)) this.#options.observe.leaseEnded();
+      void this.#takeApart(name);
+    }
+    return isOurs;
   }
 
   #putBack(batch: readonly [string, RoomChanges][]): void {
