@@ -71,6 +71,15 @@ describe('the configuration of a gateway', () => {
     ]);
   });
 
+  it.each(['http://api:3100/base', 'http://api:3100/?x', 'https://api:3100', 'api:3100'])(
+    'refuses %s as the address of the api',
+    (url) => {
+      expect(problemsOf({ ...GOOD, FANFARE_API_URL: url })).toEqual([
+        `FANFARE_API_URL: expected a URL without a path, like http://127.0.0.1:3100, got "${url}"`,
+      ]);
+    },
+  );
+
   it('warns of a setting that does not exist and names the one that was meant', () => {
     expect(loadGatewayConfig({ ...GOOD, FANFARE_PROT: '1' }).warnings).toEqual([
       'FANFARE_PROT is not a setting of this process: did you mean FANFARE_PORT?',

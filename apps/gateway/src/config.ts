@@ -34,6 +34,8 @@ const listOf = (problemOf: (item: string) => string | undefined) =>
     }
   });
 
+const API_URL_EXPECTED = 'expected a URL without a path, like http://127.0.0.1:3100';
+
 /** Every setting of a gateway node, as it stands in the environment. */
 export const gatewaySettings = z.object({
   FANFARE_NODE_ID: nodeId
@@ -106,7 +108,8 @@ export const gatewaySettings = z.object({
   FANFARE_PAGES: z.string().optional().describe('Folder of static pages to serve at /'),
   FANFARE_CONSOLE: flag.default(false).describe('Serve the console page at /; for development'),
   FANFARE_API_URL: z
-    .url({ protocol: /^http$/, error: 'expected a URL like http://127.0.0.1:3100' })
+    .url({ protocol: /^http$/, error: API_URL_EXPECTED })
+    .regex(/^http:\/\/[^/?#]+\/?$/i, API_URL_EXPECTED)
     .optional()
     .describe('Forward /v1 and /docs to this api; for a machine that has no nginx in front'),
   FANFARE_PRE_STOP_MS: wholeNumber(0, 600_000)

@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, request } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { problem } from '@fanfare/protocol';
 import { freePort, nextEvent } from '@fanfare/testing';
 import { describe, expect, it } from 'vitest';
@@ -12,6 +16,20 @@ const preflight = async (url: string, origin: string): Promise<Headers> => {
     headers: { origin, 'access-control-request-method': 'POST' },
   });
   return response.headers;
+};
+
+const startServer = async (listener: RequestListener) => {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+};
+
+/** The answer to a request line that may name a host, as one to a proxy does. */
+const askFor = async (url: string, target: string): Promise<string> => {
+  const asked = request(url, { path: target }).end();
+  const [answer] = await once(asked, 'response');
+  return text(answer);
 };
 
 describe('the public port', () => {
@@ -42,6 +60,32 @@ describe('the public port', () => {
     expect(response.headers.get('retry-after')).toBe('1');
     expect(response.headers.get('content-type')).toContain('application/problem+json');
     expect(problem.parse(await response.json())).toMatchObject({ code: 'unavailable', retryable: true });
+  });
+
+  it('hands a request to the api alone, whatever host the request names', async () => {
+    await using api = await startServer((req, res) => res.end(`api ${req.url}`));
+    await using other = await startServer((req, res) => res.end(`other ${req.url}`));
+    await using node = await startNode({ FANFARE_API_URL: api.url });
+    const { host } = new URL(other.url);
+    expect(await askFor(node.url, `http://${host}/v1/secret?a=1`)).toBe('api /v1/secret?a=1');
+    expect(await askFor(node.url, `http://name:word@${host}/v1/secret`)).toBe('api /v1/secret');
+    expect(await askFor(node.url, `/v1/rooms?next=http://${host}/`)).toBe(
+      `api /v1/rooms?next=http://${host}/`,
+    );
+    expect(await askFor(node.url, '/docs')).toBe('api /docs');
+    for (const target of [`//${host}/v1/secret`, `/${host}/v1/secret`]) {
+      expect(await askFor(node.url, target)).not.toMatch(/^(other|api) /);
+    }
+  });
+
+  it('ends the connection when the api dies in the middle of an answer', async () => {
+    await using api = await startServer((_req, res) => {
+      res.writeHead(200, { 'content-length': '100' });
+      res.write('half', () => res.destroy());
+    });
+    await using node = await startNode({ FANFARE_API_URL: api.url });
+    const answer = await fetch(`${node.url}/v1/cluster`);
+    await expect(answer.text()).rejects.toThrow();
   });
 
   it('carries 20 random characters and the node in every session id', async () => {

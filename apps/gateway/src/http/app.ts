@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
+import { pipeline } from 'node:stream';
 import { ERRORS, type Problem } from '@fanfare/protocol';
 import cors from 'cors';
 import express, { type Express, type Request, type Response } from 'express';
@@ -24,14 +25,21 @@ export function createHttpApp(config: GatewayConfig): Express {
   return app;
 }
 
+/** Where a request goes: only its path and query count, because a target may name a host of its own. */
+const targetOf = (apiUrl: string, { originalUrl }: Request): URL => {
+  const [, path = '/', search = ''] = /^(?:[^/?]+:\/\/[^/?]*)?([^?]*)(.*)$/.exec(originalUrl) ?? [];
+  return Object.assign(new URL(apiUrl), { pathname: path, search });
+};
+
 /** Hands a request to the api as it is; what nginx does where there is one. */
 const forward = (apiUrl: string, req: Request, res: Response): void => {
   const upstream = request(
-    new URL(req.originalUrl, apiUrl),
+    targetOf(apiUrl, req),
     { method: req.method, headers: req.headers },
     (answer: IncomingMessage) => {
       res.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(res);
+      // Half an answer ends the client's connection: the client must not wait for the rest.
+      pipeline(answer, res, () => undefined);
     },
   );
   upstream.on('error', () => {
