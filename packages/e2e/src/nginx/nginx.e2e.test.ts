@@ -91,11 +91,30 @@ describe.each(SHAPES)('nginx.conf in its %s shape', (name) => {
     expect(shape.namesAsked().length).toBeLessThanOrEqual(1);
   });
 
-  test('the second of two sids is nobody to nginx', async () => {
+  test('the last of several sids counts, and its name alone, as for a gateway', async () => {
     await using shape = await startShape(name);
-    const [first = '', second = ''] = namesOf(shape);
-    const { body } = await ask(shape, `${pollOf(sidOf(first))}&sid=${sidOf(second)}`);
-    expect(body).toBe(first);
+    const names = namesOf(shape);
+    const [first = '', second = ''] = names.map(sidOf);
+    for (const query of [
+      `sid=${first}&sid=${second}`,
+      `SID=${first}&sid=${second}&Sid=${first}`,
+      `xsid=${first}&sid=${second}&sidx=${first}&si=d`,
+      `sid=${first}&s%69d=${second}`,
+      `sid=${second}&t=sid=${first}`,
+    ]) {
+      expect({ query, ...(await ask(shape, `/socket.io/?EIO=4&${query}`)) }).toMatchObject({
+        query,
+        body: names[1],
+      });
+    }
+  });
+
+  test('no session starts on a path that nginx does not take for one', async () => {
+    await using shape = await startShape(name);
+    for (const path of ['/socket.io/../', '/socket.io/%2e%2e/', '/socket.io/..//x/']) {
+      expect((await ask(shape, `${path}?EIO=4&transport=polling`)).status).toBe(400);
+    }
+    expect(seenBy(shape)).toBe(0);
   });
 
   test('new sessions are spread evenly', async () => {
@@ -344,4 +363,34 @@ describe.each(RESOLVED_SHAPES)('a flood of new sessions from one address, in the
       );
     }
   });
+
+  test('counts whatever is a new session to a gateway', async () => {
+    await using shape = await startShape(name, { perSecond: 1, burst: 1 });
+    const [node = ''] = namesOf(shape);
+    const sid = sidOf(node);
+    const passed: string[] = [];
+    for (const query of NO_SESSION) {
+      const url = `/socket.io/?EIO=4&transport=polling&${query.replaceAll('<sid>', sid)}`;
+      const flood = await Promise.all(Array.from({ length: 20 }, () => ask(shape, url)));
+      if (flood.every(({ status }) => status === 200)) passed.push(query);
+    }
+    expect(passed).toEqual([]);
+  });
 });
+
+/** Queries that name no session, as Engine.IO reads them; `<sid>` is one that there could be. */
+const NO_SESSION = [
+  'SID=<sid>',
+  'Sid=<sid>',
+  's%49d=<sid>',
+  'xsid=<sid>',
+  'sid',
+  'sid=',
+  'sid=&',
+  'sid=<sid>&sid',
+  'sid=<sid>&sid=',
+  'sid=<sid>&s%69d=',
+  'sid=<sid>&%73%69%64&t=1',
+  't=sid=<sid>',
+  '&=sid&?sid=<sid>#&sid=<sid>',
+];
