@@ -56,7 +56,8 @@ const roomParameter = z.object({ room: z.string() });
 
 /** Who asks, once it is known that the key allows it. */
 const admit = (route: Route, req: Request, caller: Caller): void => {
-  caller.spend(1);
+  // What depends on the body is paid in one piece, or a refusal would take a part of it and promise the whole too early.
+  if (route.unitsOf === undefined) caller.spend(1);
   if (route.access === 'open' || route.permitsInBody) return;
   caller.permit(route.access, roomParameter.safeParse(req.params).data?.room);
 };
@@ -75,6 +76,7 @@ const mount = (
       caller = route.access === 'open' ? ANYBODY : identify(req.headers.authorization);
       admit(route, req, caller);
       const body = await readBody?.(req, res);
+      if (route.unitsOf !== undefined) caller.spend(route.unitsOf(body));
       const answer = await route.run({
         params: req.params,
         query: route.query && req.query,

@@ -34,6 +34,8 @@ interface RouteFacts {
   access: ScopeAction | 'open';
   /** The rooms stand in the body: `handle` asks `caller.permit` for each, and a key for some rooms gets that far. */
   permitsInBody?: true;
+  /** How many units of its key's rate a request costs, by its body, of which nothing is validated yet. Default: one. */
+  unitsOf?: (body: unknown) => number;
   /** Codes that this route answers beside those that every route may. */
   errors: readonly ErrorCode[];
   /** Hears how each request to the route ended. */

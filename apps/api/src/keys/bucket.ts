@@ -4,6 +4,9 @@ export interface Bucket {
   take(units: number): number;
 }
 
+/** Sums of fractions are off by less: who waited as told must not be told to wait for that. */
+const ROUNDING = 1e-6;
+
 /** A token bucket; `now` is a clock in ms. */
 export function createBucket(perSecond: number, now: () => number): Bucket {
   const most = perSecond * 2;
@@ -16,7 +19,7 @@ export function createBucket(perSecond: number, now: () => number): Bucket {
       at = time;
       // A batch that is larger than the bucket has to get through some time: it waits for half of one and owes the rest.
       const missing = Math.min(units, perSecond) - left;
-      if (missing > 0) return Math.ceil((missing / perSecond) * 1000);
+      if (missing > ROUNDING) return Math.ceil((missing / perSecond) * 1000);
       left -= units;
       return 0;
     },

@@ -95,6 +95,21 @@ describe('the keys of an api', () => {
     expect(await api.ask(READER, '/v1/cluster')).toMatchObject({ code: 'unavailable' });
   });
 
+  it('pay nothing for a batch that is refused, and are told when all of it may come', async () => {
+    await using api = await startApi({ FANFARE_API_KEYS: `project:${KEY}`, FANFARE_API_KEY_PER_SECOND: '2' });
+    const batch = { commands: Array.from({ length: 3 }, () => event('project:42')) };
+    const publish = async () => (await api.ask(KEY, '/v1/publish', event('project:42'))).code;
+    expect([await publish(), await publish(), await publish()]).toEqual(Array(3).fill('unavailable'));
+    // One of four is left and a batch may owe what a second does not bring: half a second for the other.
+    const refused = await api.ask(KEY, '/v1/batch', batch);
+    expect(refused).toMatchObject({ code: 'rate_limited', retryable: true });
+    expect(refused.retryAfterMs).toBeLessThanOrEqual(500);
+    expect(await publish()).toBe('unavailable');
+    // Nothing is left: a batch is told more than a single event.
+    expect((await api.ask(KEY, '/v1/batch', batch)).retryAfterMs).toBeGreaterThan(500);
+    expect(await api.ask(KEY, '/v1/batch', { commands: [] })).toMatchObject({ code: 'rate_limited' });
+  });
+
   it('change with their file, without a restart', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'fanfare-keys-'));
     await using _ = { [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };

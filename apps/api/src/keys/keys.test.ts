@@ -152,6 +152,23 @@ describe('the rate of a key', () => {
   });
 });
 
+describe('the wait that a key is told', () => {
+  it.each([1, 12, 80, 150])('of %i a second is enough, for whatever is asked', (perSecond) => {
+    let now = 987_654.321;
+    const ring = ringOf(`billing:${BILLING}`, { perSecond, now: () => now });
+    const { spend } = ring.identify(`Bearer ${BILLING}`);
+    for (const units of [1, 2, perSecond - 1, perSecond, perSecond * 2, perSecond * 5, 1000, 1]) {
+      try {
+        spend(units);
+      } catch (error) {
+        now += AppError.from(error).retryAfterMs ?? 0;
+        spend(units);
+      }
+      now += 7;
+    }
+  });
+});
+
 describe('the file of keys', () => {
   it('is read anew when it changes, and a broken one changes nothing and is told of once', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'fanfare-keys-'));

@@ -131,11 +131,10 @@ const batchRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
         })),
       },
     },
+    unitsOf: (body) => commandList.safeParse(body).data?.commands.length ?? 1,
     errors: ['invalid_payload', 'payload_too_large', 'not_found', 'unavailable'],
     observe: events.batchAnswered,
     handle: async ({ body, caller }) => {
-      // The request has paid for one of them.
-      caller.spend(body.commands.length - 1);
       const commands = body.commands.map((command) => readCommand(command, caller, namespaces));
       const publications = commands.filter(
         (command): command is Publication => !(command instanceof AppError),
