@@ -150,7 +150,11 @@ describe('the history of a room', () => {
     const { epoch } = await history('history:3');
     const other = await history('history:3', { since: '1', epoch: 'f'.repeat(16) });
     expect(other).toEqual({ epoch, offset: 3, recovered: false, events: [] });
-    expect(await history('history:3', { since: '4' })).toEqual(other);
+    for (const since of ['4', '99999999999998', '99999999999999', String(Number.MAX_SAFE_INTEGER)]) {
+      expect(await history('history:3', { since })).toEqual(other);
+      const before = await history('history:3', { since, direction: 'backward' });
+      expect({ since, numbers: numbersOf(before) }).toEqual({ since, numbers: [3, 2, 1] });
+    }
   });
 
   it('is forgotten on request, while offsets go on', async () => {

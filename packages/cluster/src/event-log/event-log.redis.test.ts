@@ -275,10 +275,18 @@ describe('listing rooms', () => {
     expect((await list(log, '/ids', 100)).flat()).toMatchObject([{ room: 'project:1', offset: 2 }]);
   });
 
-  it('refuses a cursor that is none', async () => {
-    await expect(logOf({}).listRooms('/', { cursor: '7', limit: 1 })).rejects.toMatchObject({
-      code: 'invalid_payload',
-    });
+  it.each(['7', '0.18446744073709551616', '0.99999999999999999999'])(
+    'refuses %s, which is no cursor',
+    async (cursor) => {
+      await expect(logOf({}).listRooms('/', { cursor, limit: 1 })).rejects.toMatchObject({
+        code: 'invalid_payload',
+      });
+    },
+  );
+
+  it('takes the largest cursor that Redis takes', async () => {
+    const page = await logOf({}).listRooms('/none', { cursor: '0.18446744073709551615', limit: 1 });
+    expect(page.rooms).toEqual([]);
   });
 });
 

@@ -4,15 +4,19 @@
 -- ARGV[4] most bytes; the first event is read whatever its size
 -- Returns {epoch, head offset, {offset, message, …}}. Atomic: the head belongs to the entries.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
+-- Lua writes a number from 1e14 on as "1e+14", which is no id.
+local function id(offset)
+  return string.format('%.0f-0', offset)
+end
 local entries
 if ARGV[1] == 'forward' then
-  entries = redis.call('XRANGE', KEYS[2], ARGV[2] == '' and '-' or (ARGV[2] + 1) .. '-0', '+', 'COUNT', ARGV[3])
+  entries = redis.call('XRANGE', KEYS[2], ARGV[2] == '' and '-' or id(ARGV[2] + 1), '+', 'COUNT', ARGV[3])
 elseif ARGV[2] == '' then
   entries = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[3])
 elseif tonumber(ARGV[2]) <= 1 then
   entries = {}
 else
-  entries = redis.call('XREVRANGE', KEYS[2], (ARGV[2] - 1) .. '-0', '-', 'COUNT', ARGV[3])
+  entries = redis.call('XREVRANGE', KEYS[2], id(ARGV[2] - 1), '-', 'COUNT', ARGV[3])
 end
 local found, bytes = {}, 0
 for _, entry in ipairs(entries) do

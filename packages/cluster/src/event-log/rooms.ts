@@ -11,6 +11,8 @@ export interface RoomPosition extends Position {
 
 /** Which master of a Redis Cluster is read, and how far: `2.288`. A standalone Redis is number 0. */
 const CURSOR = /^(?<shard>\d{1,3})\.(?<at>\d{1,20})$/;
+/** Redis takes no cursor above it. */
+const LAST_CURSOR = 2n ** 64n - 1n;
 /** Keys that one page looks at: most keys of a busy Redis are ids of events, and no page shall take long. */
 const SCANNED_KEYS = 20_000;
 const SCAN_COUNT = 100;
@@ -35,7 +37,8 @@ export async function listRooms(
   { cursor, limit }: { cursor?: string | undefined; limit: number },
 ): Promise<{ rooms: RoomPosition[]; next?: string }> {
   const start = CURSOR.exec(cursor ?? '0.0')?.groups;
-  if (start === undefined) throw new AppError('invalid_payload', '"cursor": not one of this route');
+  if (start === undefined || BigInt(start.at ?? 0) > LAST_CURSOR)
+    throw new AppError('invalid_payload', '"cursor": not one of this route');
   let shard = Number(start.shard);
   let at = start.at ?? '0';
   const shards = shardsOf(redis);
