@@ -97,6 +97,14 @@ describe('the configuration of the api', () => {
     expect(problemsOf({ FANFARE_API_KEYS: keys })).toEqual([problem]);
   });
 
+  it('needs two ports', () => {
+    for (const ports of [{ FANFARE_PORT: '9091' }, { FANFARE_OPS_PORT: '3100' }]) {
+      expect(problemsOf(ports)).toEqual([
+        expect.stringMatching(/^FANFARE_PORT and FANFARE_OPS_PORT are both/),
+      ]);
+    }
+  });
+
   it('needs Redis on its own, and goes without as a worker', () => {
     expect(problemsOf({ REDIS_URL: undefined })).toEqual([
       'REDIS_URL is not set: without it an api process on its own reaches no gateway',

@@ -8,7 +8,16 @@ import {
   retentionRules,
 } from '@fanfare/cluster';
 import { namespaceName } from '@fanfare/protocol';
-import { commaList, type Env, LOG_LEVELS, parseEnv, Secret, secret, wholeNumber } from '@fanfare/runtime';
+import {
+  commaList,
+  type Env,
+  LOG_LEVELS,
+  parseEnv,
+  portConflicts,
+  Secret,
+  secret,
+  wholeNumber,
+} from '@fanfare/runtime';
 import { z } from 'zod';
 import { apiKeys } from './keys/key-list.ts';
 
@@ -59,7 +68,7 @@ export const apiSettings = z.object({
       'Most requests in a second of all keys of one name on this process, twice as many after a pause; each command of a batch counts. Default: no limit',
     ),
   FANFARE_NAMESPACES: commaList
-    .pipe(z.array(namespaceName).min(1))
+    .pipe(z.array(namespaceName))
     .default(['/'])
     .describe('Namespaces, separated by commas; the same as those of the gateways'),
   FANFARE_OUTBOX_DATABASE_URL: databaseUrl.optional().meta({
@@ -104,6 +113,7 @@ export function loadApiConfig(env: Env, isWorker: boolean = cluster.isWorker) {
     ...(given.REDIS_URL === undefined && !isWorker
       ? ['REDIS_URL is not set: without it an api process on its own reaches no gateway']
       : []),
+    ...portConflicts(given, { public: '3100', ops: '9091' }),
     ...redisConflicts(given),
   ]);
   return {

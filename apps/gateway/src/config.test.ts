@@ -80,6 +80,49 @@ describe('the configuration of a gateway', () => {
     },
   );
 
+  it.each([
+    ['FANFARE_PAGES', '/no/such/folder', 'expected the path of a folder that exists, got "/no/such/folder"'],
+    ['FANFARE_PAGES', import.meta.filename, 'expected the path of a folder that exists'],
+    ['FANFARE_HANDLERS', '/no/such/file.js', 'expected the path of a file that exists'],
+    ['FANFARE_HANDLERS', import.meta.dirname, 'expected the path of a file that exists'],
+    ['FANFARE_TOKEN_AUDIENCE', ',,', 'expected at least one item, got ",,"'],
+    ['FANFARE_TOKEN_ISSUER', ' , ', 'expected at least one item'],
+    ['FANFARE_NAMESPACES', ',', 'expected at least one item'],
+    ['FANFARE_SHUTDOWN_MS', '500', 'expected a whole number from 3000 to 3600000, got "500"'],
+  ])('refuses %s=%s, alone and with one sentence', (name, value, sentence) => {
+    const problems = problemsOf({ ...GOOD, [name]: value });
+    expect(problems).toEqual([expect.stringContaining(`${name}: ${sentence}`)]);
+  });
+
+  it('takes what is there as pages and handlers', () => {
+    const there = { FANFARE_PAGES: import.meta.dirname, FANFARE_HANDLERS: import.meta.filename };
+    expect(problemsOf({ ...GOOD, ...there })).toEqual([]);
+  });
+
+  it('names both settings when the wait before a drain leaves no time for it', () => {
+    const times = { FANFARE_PRE_STOP_MS: '2001', FANFARE_SHUTDOWN_MS: '5000' };
+    expect(problemsOf({ ...GOOD, ...times })).toEqual([
+      'FANFARE_PRE_STOP_MS leaves no time to drain: set FANFARE_SHUTDOWN_MS at least 3000 ms higher',
+    ]);
+    expect(problemsOf({ ...GOOD, ...times, FANFARE_PRE_STOP_MS: '2000' })).toEqual([]);
+  });
+
+  it.each([
+    [{ FANFARE_OPS_PORT: '3000' }, 3000],
+    [{ FANFARE_PORT: '9090' }, 9090],
+    [{ FANFARE_PORT: '80', FANFARE_OPS_PORT: '80', FANFARE_OPS_HOST: '127.0.0.1' }, 80],
+  ])('refuses one port for the public and for operations: %j', (ports, port) => {
+    expect(problemsOf({ ...GOOD, ...ports })).toEqual([
+      `FANFARE_PORT and FANFARE_OPS_PORT are both ${port}: set one of them to another port`,
+    ]);
+  });
+
+  it('takes the same port on two addresses, and two free ones', () => {
+    const hosts = { FANFARE_HOST: '10.0.0.1', FANFARE_OPS_HOST: '127.0.0.1' };
+    expect(problemsOf({ ...GOOD, ...hosts, FANFARE_PORT: '80', FANFARE_OPS_PORT: '80' })).toEqual([]);
+    expect(problemsOf({ ...GOOD, FANFARE_PORT: '0', FANFARE_OPS_PORT: '0' })).toEqual([]);
+  });
+
   it('warns of a setting that does not exist and names the one that was meant', () => {
     expect(loadGatewayConfig({ ...GOOD, FANFARE_PROT: '1' }).warnings).toEqual([
       'FANFARE_PROT is not a setting of this process: did you mean FANFARE_PORT?',

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import {
   DEFAULT_RETENTION,
@@ -14,6 +15,7 @@ import {
   flag,
   LOG_LEVELS,
   parseEnv,
+  portConflicts,
   Secret,
   secret,
   wholeNumber,
@@ -25,6 +27,9 @@ import { identityConflicts, identityOf, identitySettings } from './identity/sett
 import { limitSettings, readLimits } from './limits/settings.ts';
 import { engineConflicts, engineSettings, readEngine } from './socket/settings.ts';
 
+/** Part of the shutdown time that is not for closing connections, in ms. */
+export const RESERVED_MS = 3000;
+
 /** A comma-separated list whose items a function finds nothing wrong with. */
 const listOf = (problemOf: (item: string) => string | undefined) =>
   commaList.superRefine((items, context) => {
@@ -33,6 +38,17 @@ const listOf = (problemOf: (item: string) => string | undefined) =>
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     }
   });
+
+/** Whether a path leads to a file or a folder now. */
+const leadsTo =
+  (kind: 'isFile' | 'isDirectory') =>
+  (path: string): boolean => {
+    try {
+      return statSync(path)[kind]();
+    } catch {
+      return false;
+    }
+  };
 
 const API_URL_EXPECTED = 'expected a URL without a path, like http://127.0.0.1:3100';
 
@@ -90,7 +106,7 @@ export const gatewaySettings = z.object({
     ),
   ...identitySettings,
   FANFARE_NAMESPACES: commaList
-    .pipe(z.array(namespaceName).min(1))
+    .pipe(z.array(namespaceName))
     .default(['/'])
     .describe('Namespaces, separated by commas; clients cannot create others'),
   FANFARE_CORS_ORIGINS: listOf(originProblem)
@@ -104,8 +120,16 @@ export const gatewaySettings = z.object({
     .describe(
       'Proxies whose X-Forwarded-For is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal, separated by commas',
     ),
-  FANFARE_HANDLERS: z.string().optional().describe("Path of a module with a team's own Socket.IO handlers"),
-  FANFARE_PAGES: z.string().optional().describe('Folder of static pages to serve at /'),
+  FANFARE_HANDLERS: z
+    .string()
+    .refine(leadsTo('isFile'), 'expected the path of a file that exists')
+    .optional()
+    .describe("Path of a module with a team's own Socket.IO handlers"),
+  FANFARE_PAGES: z
+    .string()
+    .refine(leadsTo('isDirectory'), 'expected the path of a folder that exists')
+    .optional()
+    .describe('Folder of static pages to serve at /'),
   FANFARE_CONSOLE: flag.default(false).describe('Serve the console page at /; for development'),
   FANFARE_API_URL: z
     .url({ protocol: /^http$/, error: API_URL_EXPECTED })
@@ -140,7 +164,7 @@ export const gatewaySettings = z.object({
     ),
   ...engineSettings,
   ...limitSettings,
-  FANFARE_SHUTDOWN_MS: wholeNumber(100, 3_600_000)
+  FANFARE_SHUTDOWN_MS: wholeNumber(RESERVED_MS, 3_600_000)
     .default(60_000)
     .describe('Longest time between SIGTERM and the end of the process, in ms'),
   LOG_LEVEL: z
@@ -151,13 +175,10 @@ export const gatewaySettings = z.object({
 
 export type GatewayConfig = ReturnType<typeof loadGatewayConfig>;
 
-/** Part of the shutdown time that is not for closing connections, in ms. */
-export const RESERVED_MS = 3000;
-
 const hostNodeId = hostname().toLowerCase();
 
 const conflicts = (given: Readonly<Record<string, string>>): string[] => {
-  const problems = engineConflicts(given);
+  const problems = [...engineConflicts(given), ...portConflicts(given, { public: '3000', ops: '9090' })];
   if (given.FANFARE_NODE_ID === undefined && !nodeId.safeParse(hostNodeId).success) {
     problems.push(
       `FANFARE_NODE_ID is not set and the host name "${hostNodeId}" cannot serve as one: set it to lower-case letters, digits and dashes`,
@@ -165,7 +186,7 @@ const conflicts = (given: Readonly<Record<string, string>>): string[] => {
   }
   const preStopMs = Number(given.FANFARE_PRE_STOP_MS ?? 0);
   const shutdownMs = Number(given.FANFARE_SHUTDOWN_MS ?? 60_000);
-  if (preStopMs > shutdownMs - RESERVED_MS) {
+  if (shutdownMs >= RESERVED_MS && preStopMs > shutdownMs - RESERVED_MS) {
     problems.push(
       `FANFARE_PRE_STOP_MS leaves no time to drain: set FANFARE_SHUTDOWN_MS at least ${RESERVED_MS} ms higher`,
     );

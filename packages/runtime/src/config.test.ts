@@ -98,6 +98,12 @@ describe('settings from the environment', () => {
     expect(parseEnv(schema, { ...KEY, FANFARE_CONSOLE: text }).settings.FANFARE_CONSOLE).toBe(value);
   });
 
+  it.each([',', ' ', ' , ,'])('refuse %j as a list', (text) => {
+    expect(messageOf({ ...KEY, FANFARE_ORIGINS: text })).toContain(
+      `FANFARE_ORIGINS: expected at least one item, got "${text}"`,
+    );
+  });
+
   it('refuse a flag that is neither', () => {
     expect(messageOf({ ...KEY, FANFARE_CONSOLE: 'maybe' })).toContain(
       'FANFARE_CONSOLE: expected true or false, got "maybe"',

@@ -28,13 +28,17 @@ export interface SettingRow {
   secret: boolean;
 }
 
-/** A comma-separated list; white space around the items is ignored. */
-export const commaList = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
+/** A comma-separated list; white space around the items is ignored. One without items is no list. */
+export const commaList = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  )
+  // What restricts something only when it is given must not be lifted by a comma.
+  .refine((items) => items.length > 0, 'expected at least one item');
 
 /** A number in decimal digits with an inclusive range. */
 export const wholeNumber = (min: number, max: number) => {
@@ -45,6 +49,20 @@ export const wholeNumber = (min: number, max: number) => {
     .transform(Number)
     .pipe(z.number().min(min, error).max(max, error));
 };
+
+/** What is wrong between the public port and the ops port; `presets` are those of a process that is given none. */
+export const portConflicts = (
+  given: Readonly<Record<string, string>>,
+  presets: { public: string; ops: string },
+): string[] => {
+  const port = Number(given.FANFARE_PORT ?? presets.public);
+  const hosts = [given.FANFARE_HOST ?? ANY_HOST, given.FANFARE_OPS_HOST ?? ANY_HOST];
+  const canMeet = hosts[0] === hosts[1] || hosts.includes(ANY_HOST) || hosts.includes('::');
+  if (port === 0 || port !== Number(given.FANFARE_OPS_PORT ?? presets.ops) || !canMeet) return [];
+  return [`FANFARE_PORT and FANFARE_OPS_PORT are both ${port}: set one of them to another port`];
+};
+
+const ANY_HOST = '0.0.0.0';
 
 /** `true` or `false` (also `on`/`off`, `1`/`0`, `yes`/`no`). */
 export const flag = z.stringbool({ error: 'expected true or false' });

@@ -4,6 +4,7 @@ export {
   type Env,
   flag,
   parseEnv,
+  portConflicts,
   type SettingRow,
   secret,
   settingRows,

@@ -167,7 +167,7 @@ describe('what a team is given', () => {
 
 describe('a module that cannot be used', () => {
   it.each([
-    ['./no-such-file.js', 'cannot be loaded'],
+    ['./no-such-file.js', 'expected the path of a file that exists'],
     [new URL('../config.ts', import.meta.url).pathname, 'must export a function by default'],
   ])('%s stops the start with one sentence', async (path, sentence) => {
     await expect(startNode({ FANFARE_HANDLERS: path })).rejects.toThrow(sentence);
