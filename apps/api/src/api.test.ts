@@ -274,6 +274,37 @@ describe('an api process', () => {
     expect(problem.parse(await batch.json()).results).toEqual([{ results }, { results }]);
   });
 
+  it('takes no property that changes a prototype, and refuses of a batch only the commands that are bad', async () => {
+    const bad = [
+      '"data":{"__proto__":{}}',
+      '"data":{"constructor":{"prototype":{}}}',
+      '"data":1,"__proto__":{}',
+      `"data":1,"${'x'.repeat(2000)}":1`,
+      `"data":${'['.repeat(9000)}${']'.repeat(9000)}`,
+    ].map((rest) => `{"room":"project:42","event":"task:created",${rest}}`);
+    const commands = [...bad, JSON.stringify(event)].join(',');
+    const answer = await fetch(url('/v1/batch'), publish(`{"commands":[${commands}]}`));
+    expect(problem.parse(await answer.json()).results).toMatchObject([
+      { error: { code: 'invalid_payload', message: 'The command: a property "__proto__" is not taken' } },
+      { error: { code: 'invalid_payload', message: 'The command: a property "constructor" is not taken' } },
+      { error: { code: 'invalid_payload', message: 'The command: a property "__proto__" is not taken' } },
+      { error: { code: 'payload_too_large' } },
+      { error: { code: 'invalid_payload', message: 'The command: nested deeper than 104 levels' } },
+      { results: [{ error: { code: 'unavailable' } }] },
+    ]);
+    for (const [path, body] of [
+      ['/v1/batch', `{"commands":[${JSON.stringify(event)}],"__proto__":{}}`],
+      ['/v1/publish', bad[0]],
+    ] as const) {
+      const refused = problem.parse(await (await fetch(url(path), publish(body))).json());
+      expect(refused).toMatchObject({
+        code: 'invalid_payload',
+        detail: expect.stringContaining('__proto__'),
+      });
+      expect(refused.results).toBeUndefined();
+    }
+  });
+
   it('answers /api/health whatever Redis does', async () => {
     const response = await fetch(url('/api/health'));
     expect(response.status).toBe(200);

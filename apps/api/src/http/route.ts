@@ -48,6 +48,8 @@ interface Body<Schema extends z.ZodType> {
   documented?: z.ZodType;
   /** A request without a body is one with an empty object. */
   isOptional?: boolean;
+  /** Property whose elements the route checks one by one, so that a bad one does not take the others with it. */
+  checksEach?: string;
   /** Largest body, in bytes. */
   maxBytes: number;
   examples: Record<string, { summary: string; value: unknown }>;

@@ -9,7 +9,9 @@ import {
   AppError,
   type BatchResult,
   checkLoggable,
+  checkPayload,
   ERRORS,
+  LIMITS,
   type PublishResult,
   publishRequest,
 } from '@fanfare/protocol';
@@ -64,15 +66,19 @@ export const toPublication = (
   };
 };
 
+/** Its data have a bound of their own, and something stands around them. */
+const COMMAND_ENTRIES = 2 * LIMITS.payloadEntries;
+
 /** One command of a batch as the cluster takes it, or why it does not. */
 export const readCommand = (
   command: unknown,
   caller: Caller,
   namespaces: readonly string[],
 ): Publication | AppError => {
-  const parsed = publishRequest.safeParse(command);
-  if (!parsed.success) return new AppError('invalid_payload', explain(parsed.error, 'The command'));
   try {
+    checkPayload(command, { name: 'The command', entries: COMMAND_ENTRIES });
+    const parsed = publishRequest.safeParse(command);
+    if (!parsed.success) return new AppError('invalid_payload', explain(parsed.error, 'The command'));
     return toPublication(parsed.data, caller, namespaces);
   } catch (error) {
     return AppError.from(error);

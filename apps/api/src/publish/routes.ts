@@ -104,6 +104,7 @@ const batchRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
     body: {
       schema: commandList,
       documented: batchRequest,
+      checksEach: 'commands',
       maxBytes: MAX_BATCH_BYTES,
       examples: {
         two: {
