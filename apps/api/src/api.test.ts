@@ -120,7 +120,11 @@ const refusals: Record<string, Row> = {
     code: 'invalid_payload',
     detail: 'The body: nested deeper than 104 levels',
   },
-  'no data': { request: ['/v1/publish', publish({ ...event, data: undefined })], code: 'invalid_payload' },
+  'no data': {
+    request: ['/v1/publish', publish({ ...event, data: undefined })],
+    code: 'invalid_payload',
+    detail: '"data": missing: give null for none',
+  },
   'a field that nobody knows': {
     request: ['/v1/publish', publish({ ...event, channel: 'x' })],
     code: 'invalid_payload',

@@ -77,12 +77,15 @@ export const roomLeave = defineEvent('room:leave', {
   ack: z.object({}),
 });
 
+/** What an event says. */
+export const eventData = z.unknown().refine((data) => data !== undefined, 'missing: give null for none');
+
 /** Publish to a room; the sender hears it too when it is a member. */
 export const roomPublish = defineEvent('room:publish', {
   payload: z.strictObject({
     room: roomName,
     event: eventName,
-    data: z.unknown(),
+    data: eventData,
     id: z.string().min(1).max(LIMITS.idLength).optional(),
   }),
   ack: z.object({ epoch: z.string(), offset: z.int().nullable(), duplicate: z.boolean() }),
@@ -96,7 +99,7 @@ export const roomSignal = defineEvent('room:signal', {
   payload: z.strictObject({
     room: roomName,
     event: eventName,
-    data: z.unknown(),
+    data: eventData,
     conflate: conflationKey.optional(),
   }),
   ack: z.object({}),
@@ -110,7 +113,7 @@ export const tokenRefresh = defineEvent('token:refresh', {
 
 /** Tell another user, on all of their sockets, what may be lost. The sender's other sockets hear it too. */
 export const userSend = defineEvent('user:send', {
-  payload: z.strictObject({ user: userName, event: eventName, data: z.unknown() }),
+  payload: z.strictObject({ user: userName, event: eventName, data: eventData }),
   ack: z.object({}),
 });
 

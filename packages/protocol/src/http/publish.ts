@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { conflationKey } from '../events/events.ts';
+import { conflationKey, eventData } from '../events/events.ts';
 import { LIMITS } from '../limits.ts';
 import { eventName, namespaceName, sharedRoomName, userName } from '../names.ts';
 
@@ -13,7 +13,7 @@ const id = z
   );
 
 const event = eventName.describe('Name of the event, in the past tense by custom: task:created');
-const data = z.unknown().describe('Any JSON, at most 64 KB');
+const data = eventData.describe('Any JSON, at most 64 KB');
 
 /** `POST /v1/publish` */
 export const publishRequest = z
