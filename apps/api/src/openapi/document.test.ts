@@ -133,6 +133,15 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('shows of every route that takes a body what happens to one that is too large', async () => {
+    for (const { name, requestBody, responses } of await readOperations()) {
+      expect({ name, isShown: '413' in responses }).toEqual({
+        name,
+        isShown: requestBody !== undefined,
+      });
+    }
+  });
+
   it('shows every error answer with codes of the error table', async () => {
     const example = z.object({ value: problem });
     for (const { responses } of await readOperations()) {

@@ -70,6 +70,7 @@ const createOpenApiDocument = (
 const operationOf = (route: Route): ZodOpenApiOperationObject => {
   const codes: ErrorCode[] = [
     ...route.errors,
+    ...(route.body === undefined ? [] : (['payload_too_large'] as const)),
     ...(route.access === 'open' ? [] : (['api_key_invalid', 'forbidden', 'rate_limited'] as const)),
     'internal',
   ];

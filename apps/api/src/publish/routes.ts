@@ -76,7 +76,7 @@ const publishRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
       description: 'The cluster has taken the event; one result per room.',
       example: { results: [{ room: 'project:42', epoch: '9f86d081884c7d65', offset: 17, duplicate: false }] },
     },
-    errors: ['invalid_payload', 'payload_too_large', 'not_found', 'unavailable'],
+    errors: ['invalid_payload', 'not_found', 'unavailable'],
     observe: events.published,
     handle: async ({ body, caller }) => {
       const publication = toPublication(body, caller, namespaces);
@@ -133,7 +133,7 @@ const batchRoute = ({ publisher, namespaces, events }: PublishDeps): Route =>
       },
     },
     unitsOf: (body) => commandList.safeParse(body).data?.commands.length ?? 1,
-    errors: ['invalid_payload', 'payload_too_large', 'not_found', 'unavailable'],
+    errors: ['invalid_payload', 'not_found', 'unavailable'],
     observe: events.batchAnswered,
     handle: async ({ body, caller }) => {
       const commands = body.commands.map((command) => readCommand(command, caller, namespaces));

@@ -36,7 +36,7 @@ export const userPublishRoute = ({ publisher, namespaces, events }: PublishDeps)
       description: "The event is in the inbox's log.",
       example: { results: [{ room: 'inbox:me', epoch: '9f86d081884c7d65', offset: 3, duplicate: false }] },
     },
-    errors: ['invalid_payload', 'payload_too_large', 'not_found', 'unavailable'],
+    errors: ['invalid_payload', 'not_found', 'unavailable'],
     observe: events.published,
     handle: async ({ params: { user }, body, caller }) =>
       answerOf(await publisher.publish(toPublication({ ...body, user }, caller, namespaces))),
