@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ERRORS, problem } from '@fanfare/protocol';
 import { eventually } from '@fanfare/testing';
@@ -34,12 +35,13 @@ async function spread(shape: RunningShape, count: number): Promise<Map<string, n
 
 const expectProblem = (
   answer: Awaited<ReturnType<typeof ask>>,
-  code: 'unavailable' | 'payload_too_large',
+  code: 'unavailable' | 'payload_too_large' | 'invalid_payload',
+  detail?: string,
 ) => {
   const { message: title, retryable, status } = ERRORS[code];
   expect(answer).toMatchObject({ status, headers: { 'content-type': 'application/problem+json' } });
   const type = `/docs/errors#${code}`;
-  expect(problem.parse(JSON.parse(answer.body))).toEqual({ type, title, status, code, retryable });
+  expect(problem.parse(JSON.parse(answer.body))).toEqual({ type, title, status, code, retryable, detail });
 };
 
 const namesOf = (shape: RunningShape) => shape.nodes.map((node) => node.name);
@@ -263,6 +265,27 @@ describe.each(SHAPES)('nginx.conf in its %s shape', (name) => {
       await ask(shape, '/v1/publish', { method: 'POST', headers, body: '{' }),
       'payload_too_large',
     );
+    expect(shape.api.requests).toHaveLength(0);
+  });
+
+  test('a request that nginx cannot read is refused in the shape of the api', async () => {
+    await using shape = await startShape(name);
+    const detail = 'The address, a header or the body is too long or not well-formed';
+    for (const [path, headers] of [
+      ['/v1/rooms/%00', {}],
+      ['/v1/rooms/%ZZ', {}],
+      [`/v1/rooms/${'x'.repeat(9000)}`, {}],
+      ['/v1/rooms', { 'x-long': 'x'.repeat(9000) }],
+    ] as const) {
+      expectProblem(await ask(shape, path, { headers }), 'invalid_payload', detail);
+    }
+    const { port } = new URL(shape.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('POST /v1/publish HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n');
+    const [answer] = await once(socket, 'data');
+    socket.destroy();
+    expect(String(answer)).toContain('application/problem+json');
+    expect((await ask(shape, '/unreadable')).status).toBe(404);
     expect(shape.api.requests).toHaveLength(0);
   });
 
