@@ -19,7 +19,7 @@ export const engineSettings = {
   FANFARE_MAX_MESSAGE_BYTES: wholeNumber(80_000, LIMITS.payloadSize)
     .default(100_000)
     .describe(
-      'Largest message or poll of a client: an event of 64 KB with its envelope. 1 MB blocks a node for 0.5 s',
+      'Largest message or poll of a client: an event of 64 KB with its envelope. 1 MB blocks a node for 0.5 s. nginx.conf takes polls up to 1 MB (`client_max_body_size`)',
     ),
   FANFARE_MAX_PENDING_BYTES: wholeNumber(65_536, 1_000_000_000)
     .default(1_048_576)
