@@ -126,6 +126,22 @@ it('a client that rejoins while its room is reset is told that it is not whole',
   });
 });
 
+it('a client that rejoins with a page older than the trimmed log gets no hole, and is told that it is not whole', async () => {
+  const { feed, publish } = openFeed();
+  const { meta } = await publish();
+  await publish();
+  await feed.settled();
+  const since = { epoch: meta.epoch, offset: 1 };
+  // Has the page behind it shared.
+  (await feed.prepareJoin({ since }))[Symbol.dispose]();
+  for (let i = 0; i < 5; i++) feed.accept(await publish());
+  using first = await feed.prepareJoin({ since });
+  const shared = first.admit();
+  expect(shared).toMatchObject({ offset: 2, recovered: true, events: [{ data: 2 }], more: true });
+  using second = await feed.prepareJoin({ since: shared });
+  expect(second.admit()).toMatchObject({ offset: 7, recovered: false, reason: 'retention', events: [] });
+});
+
 it('a live event in order is not held up by a comparison under way, and is told once', async () => {
   const { feed, heard, publish, holdReads, heldBack, releaseReads } = openFeed();
   feed.accept(await publish());

@@ -227,7 +227,8 @@ export class RoomFeed {
       const page = await this.#page(cursor, to.epoch);
       const isWholly = (page.events.at(-1)?.meta.offset ?? 0) <= to.offset;
       const wanted = isWholly ? page.events : page.events.filter(({ meta }) => meta.offset <= to.offset);
-      if (wanted.length === 0) break;
+      // A shared page may be older than the next one, and the log have been trimmed in between.
+      if (wanted.length === 0 || (found.length > 0 && wanted[0]?.meta.offset !== cursor + 1)) break;
       found = found.length === 0 ? wanted : [...found, ...wanted];
       for (const event of wanted) bytes += event.bytes;
       cursor = wanted.at(-1)?.meta.offset ?? cursor;
