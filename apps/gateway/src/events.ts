@@ -118,7 +118,7 @@ export function createGatewayEvents(log: Logger, registry: Registry) {
   });
   const invalid = new Counter({
     name: 'fanfare_bus_invalid_messages_total',
-    help: 'Messages on our Redis channels that were not the adapter’s and were ignored',
+    help: 'Messages on our Redis channels, and entries of rooms’ logs, that are none of ours and were ignored',
     registers,
   });
   const resets = new Counter({

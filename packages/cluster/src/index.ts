@@ -9,7 +9,7 @@ export { Orders } from './control/orders.ts';
 export { Standing } from './control/standing.ts';
 export {
   EventLog,
-  type LogPage,
+  type HistoryPage,
   type Position,
   type Retention,
   type RetentionRule,

@@ -1,4 +1,4 @@
-import type { EventLog, LogPage } from '@fanfare/cluster';
+import type { EventLog, HistoryPage } from '@fanfare/cluster';
 import {
   AppError,
   clearHistoryResponse,
@@ -103,13 +103,9 @@ const historyRoute = (deps: RoomsDeps): Route =>
   });
 
 /** Nothing is missing between an offset and the page that was read from there. */
-const isWhole = (
-  { head, events: [first] }: LogPage,
-  since: number,
-  direction: 'forward' | 'backward',
-): boolean => {
+const isWhole = ({ head, first }: HistoryPage, since: number, direction: 'forward' | 'backward'): boolean => {
   if (first === undefined) return direction === 'forward' ? since === head.offset : since <= 1;
-  return first.meta.offset === since + (direction === 'forward' ? 1 : -1);
+  return first === since + (direction === 'forward' ? 1 : -1);
 };
 
 const clearHistoryRoute = (deps: RoomsDeps): Route =>

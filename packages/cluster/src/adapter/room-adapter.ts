@@ -5,7 +5,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { Bus } from '../bus/bus.ts';
 import type { BusObserver } from '../bus/observer.ts';
-import type { EventLog, Position } from '../event-log/event-log.ts';
+import type { EventLog, Position, SyncPage } from '../event-log/event-log.ts';
 import { LOG_UID, type LoggedEvent, readLogged } from '../event-log/wire.ts';
 import { type JoinRequest, type PreparedJoin, RoomFeed } from '../feed/feed.ts';
 import { createGate } from '../feed/gate.ts';
@@ -221,7 +221,7 @@ export class RoomAdapter extends Adapter {
 
   /** Those of a room's past events that a socket is to hear, noted as heard. */
   forSocket(socket: Socket, events: readonly LoggedEvent[]): readonly LoggedEvent[] {
-    if (events.every(({ rooms, except }) => rooms === undefined && except === undefined)) return events;
+    if (events.every(isForEveryone)) return events;
     return events.filter((event) => this.#isFor(socket, event));
   }
 
@@ -233,19 +233,13 @@ export class RoomAdapter extends Adapter {
     const known = this.#interests.get(room);
     if (known !== undefined) return known;
     if (this.sids.has(room) || isUserRoom(room)) return this.#enterOwn(room);
-    const { log, mayTell } = this.#options;
+    const { log } = this.#options;
     const place = { namespace: this.#namespace.name, room };
     const feed =
       log === undefined || !this.#hasLog(room)
         ? undefined
         : new RoomFeed({
-            log: {
-              sync: (...query) =>
-                this.#reads.run(async () => {
-                  await mayTell?.();
-                  return log.sync(...query);
-                }),
-            },
+            log: { sync: (...query) => this.#reads.run(() => this.#sync(log, query)) },
             place,
             sink: {
               deliver: (event) => this.#tellLogged(room, event),
@@ -259,6 +253,16 @@ export class RoomAdapter extends Adapter {
       if (feed === undefined && this.#interests.get(room) === interest) this.#interests.set(room, STANDING);
     });
     return interest;
+  }
+
+  async #sync(log: EventLog, query: Parameters<EventLog['sync']>): Promise<SyncPage> {
+    const { mayTell, observer } = this.#options;
+    await mayTell?.();
+    const page = await log.sync(...query);
+    const [{ namespace, room }] = query;
+    for (const { isUnreadable } of page.events)
+      if (isUnreadable) observer.invalidMessage(keys.roomLog(namespace, room));
+    return page;
   }
 
   /** The rooms that every connection brings, a socket's and its user's: nobody waits for them. */
@@ -312,7 +316,7 @@ export class RoomAdapter extends Adapter {
   #tellLogged(room: string, event: LoggedEvent): void {
     const packet = { type: EVENT_PACKET, data: [event.event, event.data, event.meta] };
     const opts = { rooms: new Set([room]), except: new Set(NOBODY_EXCEPTED), flags: {} };
-    if (event.rooms !== undefined || event.except !== undefined) {
+    if (!isForEveryone(event)) {
       const { epoch, offset } = event.meta;
       for (const id of this.rooms.get(room) ?? []) {
         const socket = this.#namespace.sockets.get(id);
@@ -335,6 +339,7 @@ export class RoomAdapter extends Adapter {
 
   /** Whether a socket is to hear an event: not when its user is excepted, nor when it heard it through another room. */
   #isFor(socket: Socket, event: LoggedEvent): boolean {
+    if (event.isUnreadable) return false;
     if (event.except !== undefined) {
       const user = this.#options.userOf(socket);
       if (user !== undefined && event.except.includes(user)) return false;
@@ -349,6 +354,9 @@ export class RoomAdapter extends Adapter {
     return true;
   }
 }
+
+const isForEveryone = ({ rooms, except, isUnreadable }: LoggedEvent): boolean =>
+  rooms === undefined && except === undefined && isUnreadable === undefined;
 
 const toOptions = ({ rooms, except, flags }: BusTarget): BroadcastOptions => ({
   rooms: new Set(rooms.map(String)),

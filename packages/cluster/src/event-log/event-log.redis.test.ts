@@ -211,6 +211,25 @@ describe('reading', () => {
     expect(await offsets('backward')).toEqual(Array.from({ length: 15 }, (_, i) => 20 - i));
   });
 
+  it('leaves out entries that are no events, and ends no earlier for them', async () => {
+    const [log, where] = [logOf({}), place()];
+    await publish(log, where, 1);
+    for (const offset of [2, 3]) {
+      const fields = ['m', Buffer.from('strange'), 'i', 'x', 't', '1', 'b', '1000'];
+      await redis.xadd(keys.roomLog('/', where.room), `${offset}-0`, ...fields);
+    }
+    await redis.hset(keys.roomHead('/', where.room), 'offset', 3);
+    await publish(log, where, 4);
+    for (const [direction, from, found] of [
+      ['forward', 1, 4],
+      ['backward', 4, 1],
+    ] as const) {
+      const page = await log.history(where, { direction, from, limit: 1 });
+      expect(dataOf(page)).toEqual([found]);
+      expect(page.first).toBe(direction === 'forward' ? 2 : 3);
+    }
+  });
+
   it('writes nothing to a room that nobody published to', async () => {
     const [log, where] = [logOf({}), place()];
     const page = await log.sync(where, { epoch: '', offset: 0, id: '' }, { read: true });

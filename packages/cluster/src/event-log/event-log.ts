@@ -47,6 +47,11 @@ export interface LogPage {
   events: LoggedEvent[];
 }
 
+export interface HistoryPage extends LogPage {
+  /** Offset of the first entry that was read, whether or not it is an event; absent at the end of the log. */
+  first?: number | undefined;
+}
+
 export interface SyncPage extends LogPage {
   /** Redis has less than the node has heard: the epoch is a new one. */
   lost: boolean;
@@ -79,8 +84,11 @@ const newEpoch = (): string => {
   return uuid.slice(0, EPOCH_LENGTH / 2) + uuid.slice(-EPOCH_LENGTH / 2);
 };
 
+/** Each message comes after its offset. */
 const eventsOf = (found: z.output<typeof entries>, epoch: string): LoggedEvent[] =>
-  found.flatMap((item) => (Buffer.isBuffer(item) ? [readEntry(item, epoch)] : []));
+  found.flatMap((item, i) =>
+    Buffer.isBuffer(item) ? [readEntry(item, { epoch, offset: Number(found[i - 1]) })] : [],
+  );
 
 /** The bounded log of every room, in Redis. Whatever Redis refuses or does not answer in time is `unavailable`. */
 export class EventLog {
@@ -167,15 +175,24 @@ export class EventLog {
 
   /**
    * Reads on from an offset in either direction, itself not included; without one from the beginning, or backward from
-   * the end. A page has `limit` events or about 1 MB of them.
+   * the end. A page has `limit` events or about 1 MB of them, and is empty at the end alone; entries that are no events
+   * are left out.
    */
   async history(
     place: { namespace: string; room: string },
     query: { direction: 'forward' | 'backward'; from?: number | undefined; limit: number },
-  ): Promise<LogPage> {
-    const args = [query.direction, query.from ?? '', query.limit, PAGE_BYTES];
-    const [epoch, offset, found] = historyReply.parse(await this.#run(history, place, [], args));
-    return { head: { epoch, offset }, events: eventsOf(found, epoch) };
+  ): Promise<HistoryPage> {
+    let { from } = query;
+    let first: number | undefined;
+    while (true) {
+      const args = [query.direction, from ?? '', query.limit, PAGE_BYTES];
+      const [epoch, offset, found] = historyReply.parse(await this.#run(history, place, [], args));
+      const all = eventsOf(found, epoch);
+      const events = all.filter(({ isUnreadable }) => isUnreadable !== true);
+      first ??= all[0]?.meta.offset;
+      from = all.at(-1)?.meta.offset;
+      if (events.length > 0 || from === undefined) return { head: { epoch, offset }, events, first };
+    }
   }
 
   /** Forgets a room's events, not its position; resolves with how many there were. */

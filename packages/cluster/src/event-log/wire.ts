@@ -1,8 +1,9 @@
-import type { EventMeta } from '@fanfare/protocol';
+import { type EventMeta, isProtocolEvent } from '@fanfare/protocol';
 import { encode } from 'notepack.io';
 import { z } from 'zod';
 import { guardedDecode } from '../adapter/guarded-decode.ts';
 import { toldRoom } from '../inbox.ts';
+import type { Position } from './event-log.ts';
 
 /** The sender of every logged message on the bus; a stock node takes it for an emitter. */
 export const LOG_UID = 'fanfare-log';
@@ -21,6 +22,8 @@ export interface LoggedEvent {
   rooms?: readonly string[];
   /** Users who do not hear it. */
   except?: readonly string[];
+  /** The entry is no event that may be told: it has its offset alone, so that what follows is no gap. */
+  isUnreadable?: true;
 }
 
 /** What a publisher says; epoch and offset are the log's to give. */
@@ -111,9 +114,19 @@ export function readLogged(decoded: unknown, bytes: number): LoggedEvent | undef
   };
 }
 
-/** An entry of the log; its epoch is the room's, whatever it was when the entry was written. */
-export function readEntry(message: Buffer, epoch: string): LoggedEvent {
-  const logged = readLogged(guardedDecode(message), message.length);
-  if (logged === undefined) throw new TypeError('An entry of the event log is not one of ours');
-  return { ...logged, meta: { ...logged.meta, epoch } };
+/** An entry of the log; its epoch is the room's, whatever it was when the entry was written. Never throws. */
+export function readEntry(message: Buffer, { epoch, offset }: Position): LoggedEvent {
+  const logged = tryToRead(message);
+  if (logged !== undefined && logged.meta.offset === offset && !isProtocolEvent(logged.event))
+    return { ...logged, meta: { ...logged.meta, epoch } };
+  const meta = { room: '', epoch, offset, id: '', at: 0 };
+  return { event: '', data: null, meta, bytes: message.length, isUnreadable: true };
 }
+
+const tryToRead = (message: Buffer): LoggedEvent | undefined => {
+  try {
+    return readLogged(guardedDecode(message), message.length);
+  } catch {
+    return undefined;
+  }
+};

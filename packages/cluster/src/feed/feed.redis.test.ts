@@ -286,6 +286,54 @@ describe('a subscription that was down', () => {
   });
 });
 
+const UNREADABLE: [what: string, write: (room: string) => Promise<unknown>][] = [
+  [
+    'is no message',
+    async (room) => {
+      const fields = ['m', Buffer.from([0xc1]), 'i', 'x', 't', '1', 'b', '1000'];
+      await a.link.pub.xadd(`{socket.io#/#${room}#}:log`, '2-0', ...fields);
+      await a.link.pub.hset(`{socket.io#/#${room}#}:head`, 'offset', 2);
+    },
+  ],
+  [
+    'has a name that would cut clients off',
+    (room) =>
+      a.log.append(
+        { namespace: '/', room, event: 'disconnect', data: 2, id: 'x' },
+        { publisher: 'test', remember: false },
+      ),
+  ],
+];
+
+describe('an entry of the log that nobody may be told', () => {
+  it.each(UNREADABLE)('and %s is skipped and counted, and what follows is told', async (_what, write) => {
+    const room = newRoom();
+    const [one, two] = [await a.connect(), await b.connect()];
+    await join(a, one.socket, room);
+    await join(b, two.socket, room);
+    const heard = [record(one.client), record(two.client)];
+    const skipped = nextEvent(one.client, 'room:skip');
+    const { epoch } = await publish(a, room, 1);
+    const before = b.seen.invalid;
+    await write(room);
+    for (const data of [3, 4]) await publish(b, room, data);
+    expect(await skipped).toEqual([{ room, epoch, offset: 2 }]);
+    await eventually(() =>
+      expect(heard).toEqual([
+        [1, 'room:skip', 3, 4],
+        [1, 'room:skip', 3, 4],
+      ]),
+    );
+    expect(b.seen.invalid).toBeGreaterThan(before);
+    expect([one.client.connected, two.client.connected]).toEqual([true, true]);
+
+    const late = await b.connect();
+    const answer = await join(b, late.socket, room, { since: { epoch, offset: 1 } });
+    expect(answer).toMatchObject({ recovered: true, offset: 4 });
+    expect(dataOf(answer)).toEqual([3, 4]);
+  });
+});
+
 describe('stock code that joins a room by itself', () => {
   it('hears whatever is published once its join has resolved', async () => {
     for (let i = 0; i < 50; i += 1) {
