@@ -233,7 +233,7 @@ describe('reading', () => {
   it('writes nothing to a room that nobody published to', async () => {
     const [log, where] = [logOf({}), place()];
     const page = await log.sync(where, { epoch: '', offset: 0, id: '' }, { read: true });
-    expect(page).toEqual({ head: { epoch: '', offset: 0 }, lost: false, events: [] });
+    expect(page).toEqual({ head: { epoch: '', offset: 0 }, headId: '', lost: false, events: [] });
     expect(await redis.exists(keys.roomHead('/', where.room), keys.roomLog('/', where.room))).toBe(0);
   });
 
@@ -336,6 +336,7 @@ describe('a Redis that lost writes', () => {
     expect(await log.sync(where, { epoch, offset: 1, id: '1' }, { read: true })).toEqual({
       lost: true,
       head: { epoch: '', offset: 0 },
+      headId: '',
       events: [],
     });
   });

@@ -53,6 +53,8 @@ export interface HistoryPage extends LogPage {
 }
 
 export interface SyncPage extends LogPage {
+  /** Id of the event at the head; empty when the log does not have it. */
+  headId: string;
   /** Redis has less than the node has heard: the epoch is a new one. */
   lost: boolean;
 }
@@ -75,7 +77,7 @@ const clear = loadScript(new URL('clear.lua', import.meta.url));
 
 const text = z.instanceof(Buffer).transform(String);
 const entries = z.array(z.union([z.int(), z.instanceof(Buffer)]));
-const syncReply = z.tuple([text, z.int(), z.int(), entries]);
+const syncReply = z.tuple([text, z.int(), z.int(), entries, text]);
 const historyReply = z.tuple([text, z.int(), entries]);
 
 /** Random digits that a UUID has at both ends; Node makes them many at a time. */
@@ -169,8 +171,8 @@ export class EventLog {
     { read, most = PAGE_EVENTS }: { read: boolean; most?: number },
   ): Promise<SyncPage> {
     const args = [position.epoch, position.offset, position.id, read ? most : 0, PAGE_BYTES, newEpoch()];
-    const [epoch, offset, lost, found] = syncReply.parse(await this.#run(sync, place, [], args));
-    return { head: { epoch, offset }, lost: lost === 1, events: eventsOf(found, epoch) };
+    const [epoch, offset, lost, found, headId] = syncReply.parse(await this.#run(sync, place, [], args));
+    return { head: { epoch, offset }, headId, lost: lost === 1, events: eventsOf(found, epoch) };
   }
 
   /**

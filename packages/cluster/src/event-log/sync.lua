@@ -2,18 +2,26 @@
 -- KEYS[1] head (hash: epoch, offset, …)  KEYS[2] log (stream)
 -- ARGV[1] the node's epoch ('' when it has none)  ARGV[2] its last offset  ARGV[3] id of the event at that offset ('' unknown)
 -- ARGV[4] most events to read, 0 for none  ARGV[5] most bytes to read  ARGV[6] a new epoch, used when writes were lost
--- Returns {epoch, head offset, 1 when writes were lost, {offset, message, …}}. Atomic: the first node that finds the
+-- Returns {epoch, head offset, 1 when writes were lost, {offset, message, …}, id at the head offset}. Atomic: the first node that finds the
 -- loss replaces the epoch, every other one then sees an epoch that is not its own.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
 local epoch, offset = head[1] or '', tonumber(head[2]) or 0
 local last = tonumber(ARGV[2])
 local lost = 0
+
+-- '' when there is no entry.
+local function idAt(at)
+  local entry = redis.call('XRANGE', KEYS[2], at .. '-0', at .. '-0')[1]
+  return entry and entry[2][4] or ''
+end
+
+local headId = offset > 0 and idAt(offset) or ''
 if ARGV[1] ~= '' and epoch == ARGV[1] then
   if offset < last then
     lost = 1
   elseif ARGV[3] ~= '' then
-    local entry = redis.call('XRANGE', KEYS[2], last .. '-0', last .. '-0')[1]
-    if entry and entry[2][4] ~= ARGV[3] then
+    local id = last == offset and headId or idAt(last)
+    if id ~= '' and id ~= ARGV[3] then
       lost = 1
     end
   end
@@ -37,4 +45,4 @@ if lost == 0 and ARGV[4] ~= '0' and (ARGV[1] == epoch or ARGV[1] == '') and offs
     found[#found + 1] = message
   end
 end
-return { epoch, offset, lost, found }
+return { epoch, offset, lost, found, headId }

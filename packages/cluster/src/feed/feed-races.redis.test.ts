@@ -2,16 +2,20 @@ import { eventually, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EventLog, type SyncPage } from '../event-log/event-log.ts';
+import { keys } from '../keys.ts';
 import { type FeedSink, RoomFeed } from './feed.ts';
 
 let stack: AsyncDisposableStack;
+let redis: Redis;
 let log: EventLog;
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
   const server = stack.use(await RedisServer.start());
-  const pub = stack.adopt(new Redis(server.url), (client) => client.disconnect());
-  log = new EventLog({ pub, isSharded: false }, [{ pattern: '**', count: 3, bytes: 1e6, ageMs: 60_000 }]);
+  redis = stack.adopt(new Redis(server.url), (client) => client.disconnect());
+  log = new EventLog({ pub: redis, isSharded: false }, [
+    { pattern: '**', count: 3, bytes: 1e6, ageMs: 60_000 },
+  ]);
 });
 afterAll(() => stack.disposeAsync());
 
@@ -42,6 +46,12 @@ const openFeed = () => {
   return {
     feed,
     heard,
+    /** Resolves with what sets the room back to where it is now, as a failover to a replica that had no more does. */
+    snapshot: async () => {
+      const names = [keys.roomHead('/', place.room), keys.roomLog('/', place.room)];
+      const dumps = await Promise.all(names.map((name) => redis.dumpBuffer(name)));
+      return () => Promise.all(names.map((name, i) => redis.restore(name, 0, dumps[i] ?? '', 'REPLACE')));
+    },
     holdReads: () => {
       holds = true;
     },
@@ -184,3 +194,31 @@ it('a live event that is in no log is looked for once, and what follows is told'
   feed.accept(await publish());
   expect(heard).toEqual([2]);
 });
+
+it.each<[what: string, prepare: (room: ReturnType<typeof openFeed>) => Promise<unknown>]>([
+  ['nothing since it began to listen', ({ feed }) => feed.settled()],
+  [
+    'nothing since the room was reset',
+    async ({ feed, publish }) => {
+      await feed.settled();
+      for (let i = 0; i < 4; i++) await publish();
+      await feed.verify();
+    },
+  ],
+])(
+  'writes that Redis lost, and others took the place of, are found out by a feed that heard %s',
+  async (_what, prepare) => {
+    const room = openFeed();
+    const { feed, heard, publish, snapshot } = room;
+    await publish();
+    const setBack = await snapshot();
+    await publish();
+    await prepare(room);
+    heard.length = 0;
+    const { offset } = feed.position;
+    await setBack();
+    while ((await publish()).meta.offset <= offset);
+    await feed.verify();
+    expect(heard).toEqual(['lost']);
+  },
+);

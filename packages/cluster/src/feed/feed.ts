@@ -5,6 +5,7 @@ import {
   PAGE_BYTES,
   PAGE_EVENTS,
   type Position,
+  type SyncPage,
 } from '../event-log/event-log.ts';
 import type { LoggedEvent } from '../event-log/wire.ts';
 import type { JoinBudget } from './join-budget.ts';
@@ -289,18 +290,20 @@ export class RoomFeed {
     const page = await this.#log.sync(this.#place, known, { read: !this.#isNew });
     if (this.#closed) return;
     if (this.#isNew) this.#start(page);
-    else if (page.lost) this.#reset(page.head, 'lost');
-    else if (known.epoch !== '' && page.head.epoch !== known.epoch) this.#reset(page.head, 'epoch');
+    else if (page.lost) this.#reset(page, 'lost');
+    else if (known.epoch !== '' && page.head.epoch !== known.epoch) this.#reset(page, 'epoch');
     else this.#continue(page);
   }
 
-  #start({ head }: LogPage): void {
+  #start({ head, headId }: SyncPage): void {
     this.#isNew = false;
     this.#epoch = head.epoch;
     this.#offset = head.offset;
+    this.#lastId = headId;
   }
 
-  #continue({ head, events }: LogPage): void {
+  #continue(page: SyncPage): void {
+    const { head, events } = page;
     // What came live meanwhile may have been the first event of all.
     if (this.#epoch !== '' && head.epoch !== this.#epoch) {
       this.#mustVerify = head.epoch !== '';
@@ -309,13 +312,13 @@ export class RoomFeed {
     for (const event of events) {
       if (event.meta.offset <= this.#offset) continue;
       if (event.meta.offset !== this.#offset + 1) {
-        this.#reset(head, 'retention');
+        this.#reset(page, 'retention');
         return;
       }
       this.#advance(event);
     }
     if (head.offset <= this.#offset) return;
-    if (events.length === 0) this.#reset(head, 'retention');
+    if (events.length === 0) this.#reset(page, 'retention');
     else this.#mustVerify = true;
   }
 
@@ -327,12 +330,12 @@ export class RoomFeed {
     this.#sink.deliver(event);
   }
 
-  #reset(head: Position, reason: ResetReason): void {
+  #reset({ head, headId }: SyncPage, reason: ResetReason): void {
     this.#resets += 1;
     this.#lastReset = reason;
     this.#epoch = head.epoch;
     this.#offset = head.offset;
-    this.#lastId = '';
+    this.#lastId = headId;
     this.#target = head.offset;
     this.#sink.reset(head, reason);
   }
