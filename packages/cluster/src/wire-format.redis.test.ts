@@ -100,6 +100,12 @@ describe('what a node of release 0.1 writes is understood', () => {
     expect(told).toContainEqual(['eve', { room, epoch: EPOCH, offset: 3, id: 'id-3', at }]);
   });
 
+  it('as the event at which a node stands, by its id and its time', async () => {
+    const position = { epoch: EPOCH, offset: 3, id: 'id-3', at: 1_760_000_000_000 };
+    const place = { namespace: '/', room: ROOM };
+    expect(await b.log.sync(place, position, { read: true })).toMatchObject({ lost: false });
+  });
+
   it('as a log that the next release appends to', async () => {
     const event = { namespace: '/', room: ROOM, event: 'task:created', data: 1, id: 'next' };
     expect(await a.log.append(event, { publisher: 'test', remember: true })).toEqual({

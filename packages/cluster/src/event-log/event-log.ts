@@ -16,7 +16,7 @@ import {
   type Sequence,
 } from './appending.ts';
 import { listRooms, type RoomPosition } from './rooms.ts';
-import { EPOCH_LENGTH, type LoggedEvent, type NewEvent, OFFSET_MARK, readEntry } from './wire.ts';
+import { EPOCH_LENGTH, encodeTime, type LoggedEvent, type NewEvent, OFFSET_MARK, readEntry } from './wire.ts';
 
 /** How much of a room's past is kept; the first of the three that is reached decides. */
 export interface Retention {
@@ -164,13 +164,15 @@ export class EventLog {
     return readReply(reply);
   }
 
-  /** What came after a position, and whether the log still knows that position; `id` is that of the event there. */
+  /** What came after a position, and whether the log still knows that position; `id` and `at` are those of the event there. */
   async sync(
     place: { namespace: string; room: string },
-    position: Position & { id: string },
+    position: Position & { id: string; at?: number | undefined },
     { read, most = PAGE_EVENTS }: { read: boolean; most?: number },
   ): Promise<SyncPage> {
-    const args = [position.epoch, position.offset, position.id, read ? most : 0, PAGE_BYTES, newEpoch()];
+    const { epoch: known, offset: last, id, at } = position;
+    const time = at === undefined ? '' : encodeTime(at);
+    const args = [known, last, id, read ? most : 0, PAGE_BYTES, newEpoch(), time];
     const [epoch, offset, lost, found, headId] = syncReply.parse(await this.#run(sync, place, [], args));
     return { head: { epoch, offset }, headId, lost: lost === 1, events: eventsOf(found, epoch) };
   }

@@ -79,6 +79,9 @@ export function splitMessage(event: NewEvent): [beforeEpoch: Buffer, afterOffset
   return [Buffer.concat([OPENING, encode(namespace), DATA, named, head]), rest];
 }
 
+/** How the time of an event stands in its message. */
+export const encodeTime = (at: number): Buffer => encode({ at }).subarray(1);
+
 const loggedMessage = z.tuple([
   z.literal(LOG_UID),
   z.object({

@@ -65,12 +65,14 @@ const openFeed = () => {
       delivered = listener;
     },
     /** Appends an event, and returns it as the bus would bring it. */
-    publish: async () => {
+    publish: async (id = `id-${published + 1}`) => {
       published += 1;
-      const event = { ...place, event: 'task:created', data: published, id: `id-${published}` };
-      const { epoch, offset } = await log.append(event, { publisher: 'test', remember: false });
-      const meta = { room: place.room, epoch, offset, id: event.id, at: Date.now() };
-      return { event: event.event, data: published, meta, bytes: 100 };
+      const event = { ...place, event: 'task:created', data: published, id };
+      const { offset } = await log.append(event, { publisher: 'test', remember: false });
+      const page = await log.history(place, { direction: 'backward', from: offset + 1, limit: 1 });
+      const [appended] = page.events;
+      if (appended === undefined) throw new Error('the log has what was appended');
+      return appended;
     },
   };
 };
@@ -222,3 +224,19 @@ it.each<[what: string, prepare: (room: ReturnType<typeof openFeed>) => Promise<u
     expect(heard).toEqual(['lost']);
   },
 );
+
+it('an event that Redis lost, and whose publisher repeated it into the same place, is found out', async () => {
+  const { feed, heard, publish, snapshot } = openFeed();
+  await publish();
+  await feed.settled();
+  const setBack = await snapshot();
+  const first = await publish('repeated');
+  feed.accept(first);
+  await feed.verify();
+  expect(heard).toEqual([2]);
+  await setBack();
+  await eventually(() => expect(Date.now()).toBeGreaterThan(first.meta.at));
+  expect((await publish('repeated')).meta).toMatchObject({ id: 'repeated', offset: 2 });
+  await feed.verify();
+  expect(heard).toEqual([2, 'lost']);
+});

@@ -57,7 +57,9 @@ export class RoomFeed {
   readonly #sink: FeedSink;
   #epoch = '';
   #offset = 0;
+  /** What tells the event at the offset from another that took its place; the time when it was heard or read. */
   #lastId = '';
+  #lastAt: number | undefined;
   /** Nothing is known of the room yet. */
   #isNew = true;
   #catchUp: Promise<void> | undefined;
@@ -286,7 +288,7 @@ export class RoomFeed {
   }
 
   async #compare(): Promise<void> {
-    const known = { epoch: this.#epoch, offset: this.#offset, id: this.#lastId };
+    const known = { ...this.position, id: this.#lastId, at: this.#lastAt };
     const page = await this.#log.sync(this.#place, known, { read: !this.#isNew });
     if (this.#closed) return;
     if (this.#isNew) this.#start(page);
@@ -326,6 +328,7 @@ export class RoomFeed {
     this.#epoch = event.meta.epoch;
     this.#offset = event.meta.offset;
     this.#lastId = event.meta.id;
+    this.#lastAt = event.meta.at;
     for (const collected of this.#collectors) collected.push(event);
     this.#sink.deliver(event);
   }
@@ -336,6 +339,7 @@ export class RoomFeed {
     this.#epoch = head.epoch;
     this.#offset = head.offset;
     this.#lastId = headId;
+    this.#lastAt = undefined;
     this.#target = head.offset;
     this.#sink.reset(head, reason);
   }
