@@ -180,18 +180,22 @@ describe('what release 0.1 has to read', () => {
   it('is written as it was recorded', () => {
     const [first = ''] = recorded.logged;
     const data = { n: 1, ...DATA };
-    const [head, rest] = splitMessage({
-      namespace: '/',
-      room: ROOM,
-      event: 'task:created',
-      data,
-      id: 'id-1',
-    });
+    const event = { namespace: '/', room: ROOM, event: 'task:created', data, id: 'id-1' };
+    const [head, rest] = splitMessage(event, 'test');
     const before = bytes(first).indexOf(EPOCH);
     expect(head.toString('hex')).toBe(first.slice(0, before * 2));
     // Up to the time, which is another one.
     const after = bytes(first).subarray(bytes(first).indexOf('id-1') - 4);
     expect(rest.subarray(0, rest.indexOf('at'))).toEqual(after.subarray(0, after.indexOf('at')));
+  });
+
+  it('says of an event for several rooms whose it is, and nothing else that was not recorded', () => {
+    const rooms = [ROOM, 'recorded:2'];
+    const event = { namespace: '/', room: ROOM, event: 'task:created', data: 1, id: 'id-3', rooms };
+    const [, rest] = splitMessage({ ...event, except: ['bob'] }, 'test');
+    const targetOf = (message: Buffer) => decode(message.subarray(message.indexOf(encode('rooms')) - 1));
+    const before = z.looseObject({}).parse(targetOf(bytes(recorded.logged[2] ?? '')));
+    expect(targetOf(rest)).toEqual({ ...before, publisher: 'test' });
   });
 });
 

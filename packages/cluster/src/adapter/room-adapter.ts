@@ -56,7 +56,7 @@ interface Interest {
 /** What there is to say of any room without a log: each socket has such a room, and its user. */
 const STANDING: Interest = Object.freeze({ pending: undefined, joins: 0, feed: undefined });
 
-/** How many ids of events for several rooms are remembered per socket. */
+/** How many events for several rooms are remembered per socket. */
 const HEARD_IDS = 256;
 
 const POSITION_CHECK_MS = 30_000;
@@ -344,11 +344,11 @@ export class RoomAdapter extends Adapter {
       const user = this.#options.userOf(socket);
       if (user !== undefined && event.except.includes(user)) return false;
     }
-    if (event.rooms === undefined) return true;
+    if (event.publication === undefined) return true;
     const heard = this.#heard.get(socket) ?? new Set<string>();
     this.#heard.set(socket, heard);
-    if (heard.has(event.meta.id)) return false;
-    heard.add(event.meta.id);
+    if (heard.has(event.publication)) return false;
+    heard.add(event.publication);
     const [oldest] = heard;
     if (heard.size > HEARD_IDS && oldest !== undefined) heard.delete(oldest);
     return true;

@@ -69,7 +69,7 @@ const fieldOf = ({ sequence }: Append): string => (sequence === undefined ? '' :
 const numberOf = ({ sequence }: Append): number[] => (sequence === undefined ? [] : [sequence.number]);
 
 const addTo = (calls: AppendCall[], append: Append, place: number): void => {
-  const parts = splitMessage(append.event);
+  const parts = splitMessage(append.event, append.publisher);
   const bytes = parts[0].length + parts[1].length;
   let call = calls.at(-1);
   const sequence = fieldOf(append);
@@ -96,7 +96,7 @@ export const callOf = (append: Append): AppendCall => {
     places: [0],
     ids: [keys.eventId(event, publisher, event.id)],
     sequence: fieldOf(append),
-    args: [...splitMessage(event), event.id, rememberMs, ...numberOf(append)],
+    args: [...splitMessage(event, publisher), event.id, rememberMs, ...numberOf(append)],
     bytes: 0,
   };
 };

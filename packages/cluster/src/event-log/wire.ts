@@ -20,6 +20,8 @@ export interface LoggedEvent {
   bytes: number;
   /** All rooms that the same publish went to, in order; absent for one. */
   rooms?: readonly string[];
+  /** The same in all of these rooms, and no other publisher's: an id is the publisher's own. Present with `rooms`. */
+  publication?: string;
   /** Users who do not hear it. */
   except?: readonly string[];
   /** The entry is no event that may be told: it has its offset alone, so that what follows is no gap. */
@@ -62,13 +64,13 @@ const META_WITH_SENDER = Buffer.concat([mapOf(6), EPOCH]);
  * The message of `@socket.io/redis-adapter` for one room, `[uid, packet, opts]` in msgpack, cut where the append script
  * puts the epoch, `OFFSET_MARK` and the offset. So the script never decodes what a publisher sent.
  */
-export function splitMessage(event: NewEvent): [beforeEpoch: Buffer, afterOffset: Buffer] {
+export function splitMessage(event: NewEvent, publisher: string): [beforeEpoch: Buffer, afterOffset: Buffer] {
   const { namespace, room, id, from, rooms, except } = event;
   const opts = {
     rooms: [room],
     except: [],
     flags: {},
-    ...(rooms && rooms.length > 1 && { allRooms: rooms }),
+    ...(rooms && rooms.length > 1 && { allRooms: rooms, publisher }),
     ...(except && except.length > 0 && { exceptUsers: except }),
   };
   const meta = { id, room: toldRoom(room), at: Date.now() };
@@ -98,21 +100,26 @@ const loggedMessage = z.tuple([
       }),
     ]),
   }),
-  z.object({ allRooms: z.array(z.string()).optional(), exceptUsers: z.array(z.string()).optional() }),
+  z.object({
+    allRooms: z.array(z.string()).optional(),
+    // Release 0.1 does not name it.
+    publisher: z.string().default(''),
+    exceptUsers: z.array(z.string()).optional(),
+  }),
 ]);
 
 /** Reads a decoded message of the bus as a logged event; undefined when it is not one. */
 export function readLogged(decoded: unknown, bytes: number): LoggedEvent | undefined {
   const parsed = loggedMessage.safeParse(decoded);
   if (!parsed.success) return undefined;
-  const [, { data }, { allRooms, exceptUsers }] = parsed.data;
+  const [, { data }, { allRooms, publisher, exceptUsers }] = parsed.data;
   const [event, payload, { from, ...meta }] = data;
   return {
     event,
     data: payload,
     bytes,
     meta: { ...meta, ...(from !== undefined && { from }) },
-    ...(allRooms && { rooms: allRooms }),
+    ...(allRooms && { rooms: allRooms, publication: `${publisher}\n${meta.id}` }),
     ...(exceptUsers && { except: exceptUsers }),
   };
 }

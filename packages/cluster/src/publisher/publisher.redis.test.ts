@@ -90,6 +90,18 @@ describe('an ephemeral publish without sockets', () => {
 });
 
 describe('a logged publish without sockets', () => {
+  it('for several rooms is heard beside that of another publisher with the same id', async () => {
+    const rooms = ['red:4', 'blue:4'];
+    const { client } = await a.connect(rooms);
+    const heard: unknown[] = [];
+    client.onAny((event, data) => heard.push(event === 'told' ? data : event));
+    const logged = { ...common, id: 'order-1', rooms, ephemeral: false };
+    await publisher.publish({ ...logged, data: 'of one', publisher: 'key:one' });
+    await eventually(() => expect(heard).toEqual(['of one', 'room:skip']));
+    await publisher.publish({ ...logged, data: 'of two', publisher: 'key:two' });
+    await eventually(() => expect(heard).toEqual(['of one', 'room:skip', 'of two', 'room:skip']));
+  });
+
   it('is appended to each of its rooms under one id, and a retry completes it without doubling', async () => {
     const rooms = ['red:3', 'blue:3'];
     const logged = { ...common, id: 'p1', rooms, ephemeral: false };
