@@ -14,6 +14,7 @@ import { keys, roomToldIn } from '../keys.ts';
 import { type BusTarget, readBroadcast } from './bus-messages.ts';
 import { ClusterQueries, type LocalSockets } from './cluster-queries.ts';
 import { ephemeralFlags } from './ephemeral.ts';
+import { HeardEvents } from './heard-events.ts';
 
 export interface RoomAdapterOptions {
   bus: Bus;
@@ -56,9 +57,6 @@ interface Interest {
 /** What there is to say of any room without a log: each socket has such a room, and its user. */
 const STANDING: Interest = Object.freeze({ pending: undefined, joins: 0, feed: undefined });
 
-/** How many events for several rooms are remembered per socket. */
-const HEARD_IDS = 256;
-
 const POSITION_CHECK_MS = 30_000;
 
 /** Reads of the log under way at once. */
@@ -77,7 +75,7 @@ export class RoomAdapter extends Adapter {
   readonly #options: RoomAdapterOptions;
   readonly #interests = new Map<string, Interest>();
   readonly #reads = createGate(READS);
-  readonly #heard = new WeakMap<Socket, Set<string>>();
+  readonly #heard = new WeakMap<Socket, HeardEvents>();
   readonly #queries: ClusterQueries;
   readonly #positionCheck: NodeJS.Timeout;
 
@@ -96,7 +94,10 @@ export class RoomAdapter extends Adapter {
     this.#queries = new ClusterQueries({ ...options, namespace, uid: this.uid, local });
     void options.bus.listen(keys.namespaceChannel(namespace.name), this.#receive);
     options.bus.onChange({ interrupted: () => this.#suspend(), restored: () => this.#verify() });
-    this.#positionCheck = setInterval(() => this.#verify(), options.positionCheckMs ?? POSITION_CHECK_MS);
+    this.#positionCheck = setInterval(() => {
+      this.#verify();
+      this.#forgetHeard();
+    }, options.positionCheckMs ?? POSITION_CHECK_MS);
     this.on('create-room', (room: string) => {
       if (roomToldIn(room) === undefined) this.#enter(room);
     });
@@ -222,7 +223,7 @@ export class RoomAdapter extends Adapter {
   /** Those of a room's past events that a socket is to hear, noted as heard. */
   forSocket(socket: Socket, events: readonly LoggedEvent[]): readonly LoggedEvent[] {
     if (events.every(isForEveryone)) return events;
-    return events.filter((event) => this.#isFor(socket, event));
+    return events.filter((event) => this.#isFor(socket, event, true));
   }
 
   #hasLog(room: string): boolean {
@@ -318,9 +319,14 @@ export class RoomAdapter extends Adapter {
     const opts = { rooms: new Set([room]), except: new Set(NOBODY_EXCEPTED), flags: {} };
     if (!isForEveryone(event)) {
       const { epoch, offset } = event.meta;
+      const others = (event.rooms ?? []).flatMap((other) =>
+        other === room ? [] : (this.rooms.get(other) ?? []),
+      );
       for (const id of this.rooms.get(room) ?? []) {
         const socket = this.#namespace.sockets.get(id);
-        if (socket === undefined || this.#isFor(socket, event)) continue;
+        if (socket === undefined) continue;
+        const isInOthers = others.some((members) => members.has(id));
+        if (this.#isFor(socket, event, isInOthers)) continue;
         opts.except.add(id);
         socket.emit('room:skip', { room: toldRoom(room), epoch, offset });
       }
@@ -337,21 +343,29 @@ export class RoomAdapter extends Adapter {
     super.broadcast(packet, { rooms: new Set([room]), except: new Set(), flags: {} });
   }
 
-  /** Whether a socket is to hear an event: not when its user is excepted, nor when it heard it through another room. */
-  #isFor(socket: Socket, event: LoggedEvent): boolean {
+  #forgetHeard(): void {
+    const now = Date.now();
+    for (const socket of this.#namespace.sockets.values()) {
+      const heard = this.#heard.get(socket);
+      heard?.forget(now);
+      if (heard?.size === 0) this.#heard.delete(socket);
+    }
+  }
+
+  /**
+   * Whether a socket is to hear an event: not when its user is excepted, nor when it heard it through another room.
+   * `isAwaited`: another room may still bring it.
+   */
+  #isFor(socket: Socket, event: LoggedEvent, isAwaited: boolean): boolean {
     if (event.isUnreadable) return false;
     if (event.except !== undefined) {
       const user = this.#options.userOf(socket);
       if (user !== undefined && event.except.includes(user)) return false;
     }
-    if (event.publication === undefined) return true;
-    const heard = this.#heard.get(socket) ?? new Set<string>();
+    if (event.hearing === undefined) return true;
+    const heard = this.#heard.get(socket) ?? new HeardEvents();
     this.#heard.set(socket, heard);
-    if (heard.has(event.publication)) return false;
-    heard.add(event.publication);
-    const [oldest] = heard;
-    if (heard.size > HEARD_IDS && oldest !== undefined) heard.delete(oldest);
-    return true;
+    return heard.hear(event, isAwaited);
   }
 }
 

@@ -64,7 +64,7 @@ export const PAGE_EVENTS = 500;
 export const PAGE_BYTES = 1_000_000;
 
 /** How long an event's id is remembered, in ms. */
-const ID_LIFE_MS = 600_000;
+export const ID_LIFE_MS = 600_000;
 /** The same for an id that nobody can repeat, where the client of a Redis Cluster may send a command again. */
 const RESEND_LIFE_MS = 10_000;
 /** How long the position of a room that nobody publishes to is remembered, in ms. */

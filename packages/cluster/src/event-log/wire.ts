@@ -11,6 +11,14 @@ export const LOG_UID = 'fanfare-log';
 /** Characters of an epoch; the message has room for exactly these. */
 export const EPOCH_LENGTH = 16;
 
+/** What a socket that hears an event for several rooms keeps of it; one for all sockets. */
+export interface Hearing {
+  /** The same in all of these rooms, and no other publisher's: an id is the publisher's own. */
+  publication: string;
+  /** When this node read it, in ms. */
+  readAt: number;
+}
+
 /** One event of a room's log, as members hear it. */
 export interface LoggedEvent {
   event: string;
@@ -20,8 +28,8 @@ export interface LoggedEvent {
   bytes: number;
   /** All rooms that the same publish went to, in order; absent for one. */
   rooms?: readonly string[];
-  /** The same in all of these rooms, and no other publisher's: an id is the publisher's own. Present with `rooms`. */
-  publication?: string;
+  /** Present with `rooms`. */
+  hearing?: Hearing;
   /** Users who do not hear it. */
   except?: readonly string[];
   /** The entry is no event that may be told: it has its offset alone, so that what follows is no gap. */
@@ -119,7 +127,13 @@ export function readLogged(decoded: unknown, bytes: number): LoggedEvent | undef
     data: payload,
     bytes,
     meta: { ...meta, ...(from !== undefined && { from }) },
-    ...(allRooms && { rooms: allRooms, publication: `${publisher}\n${meta.id}` }),
+    ...(allRooms && {
+      rooms: allRooms,
+      hearing: {
+        publication: `${publisher}\n${meta.id}`,
+        readAt: Date.now(),
+      },
+    }),
     ...(exceptUsers && { except: exceptUsers }),
   };
 }

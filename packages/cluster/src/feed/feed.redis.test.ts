@@ -43,6 +43,20 @@ const publish = (
     { publisher: 'test', remember: true },
   );
 
+/** Appends so many events to each of the rooms, and resolves with their data. */
+const publishAll = async (from: TestServer, rooms: readonly string[], count: number): Promise<number[]> => {
+  const all = Array.from({ length: count }, (_, i) => i);
+  const events = all.flatMap((data) =>
+    rooms.map((room) => ({
+      event: { namespace: '/', room, event: 'told', data, id: `${rooms}-${data}`, rooms },
+      publisher: 'test',
+      remember: false,
+    })),
+  );
+  await from.log.appendMany(events);
+  return all;
+};
+
 /** Joins as a gateway does: reads, and makes the socket a member in the step of the answer. */
 const join = async (
   server: TestServer,
@@ -95,6 +109,17 @@ describe('a logged event', () => {
     for (const room of [red, blue]) await publish(b, room, 'once', { rooms: [red, blue], id: 'm1' });
     expect(await skipped).toEqual([{ room: blue, epoch: expect.any(String), offset: 1 }]);
     expect(heard).toEqual(['once', 'room:skip']);
+  });
+
+  it('for several rooms is heard once, however many a node has to make good in each', async () => {
+    const rooms = [newRoom(), newRoom()];
+    const { client, socket } = await a.connect();
+    for (const room of rooms) await join(a, socket, room);
+    const heard = record(client);
+    a.link.reconnect();
+    const ids = await publishAll(b, rooms, 400);
+    await eventually(() => expect(heard.length).toBe(800), { timeoutMs: 10_000 });
+    expect(heard.filter((told) => told !== 'room:skip')).toEqual(ids);
   });
 
   it('is not for the users it excepts, live or recovered', async () => {
@@ -179,6 +204,15 @@ describe('joining', () => {
     expect(answer).toMatchObject({ offset: 3, recovered: false });
     expect(dataOf(answer)).toEqual([2, 3]);
     expect(dataOf(await join(b, socket, room, { replay: 100 }))).toEqual([1, 2, 3]);
+  });
+
+  it('in several rooms gets their common events once, however many were missed', async () => {
+    const rooms = [newRoom(), newRoom()];
+    const ids = await publishAll(a, rooms, 400);
+    const { socket } = await b.connect();
+    const answers = [];
+    for (const room of rooms) answers.push(await join(b, socket, room, { replay: 400 }));
+    expect(answers.map(dataOf)).toEqual([ids, []]);
   });
 
   it('comes in pages of 500 and makes no member before the last', async () => {
