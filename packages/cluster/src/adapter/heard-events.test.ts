@@ -2,22 +2,44 @@ import { describe, expect, it } from 'vitest';
 import type { LoggedEvent } from '../event-log/wire.ts';
 import { HeardEvents } from './heard-events.ts';
 
-const [RED, BLUE] = ['red:1', 'blue:1'];
+const [RED, BLUE, GREEN] = ['red:1', 'blue:1', 'green:1'];
 const MINUTE = 60_000;
 
-const eventIn = (room: string, id: string | number, { at = 0 }: { at?: number } = {}): LoggedEvent => ({
+const eventIn = (
+  room: string,
+  id: string | number,
+  { rooms = [RED, BLUE], at = 0 }: { rooms?: string[]; at?: number } = {},
+): LoggedEvent => ({
   event: 'told',
   data: null,
   bytes: 100,
   meta: { room, epoch: '0123456789abcdef', offset: 1, id: String(id), at },
-  rooms: [RED, BLUE],
-  hearing: { publication: `test\n${id}`, readAt: at },
+  rooms,
+  hearing: { publication: `test\n${id}`, room, at, readAt: at },
 });
 
 describe('an event for several rooms', () => {
   it('is heard through one of them', () => {
     const heard = new HeardEvents();
     expect([RED, BLUE].map((room) => heard.hear(eventIn(room, 'a'), true))).toEqual([true, false]);
+  });
+
+  it('is heard again through the same room: its answer was lost', () => {
+    const heard = new HeardEvents();
+    expect([RED, BLUE, RED].map((room) => heard.hear(eventIn(room, 'a'), true))).toEqual([true, false, true]);
+  });
+
+  it('is another one where the room that brought the first is none of its rooms', () => {
+    const heard = new HeardEvents();
+    heard.hear(eventIn(RED, 'a'), true);
+    expect(heard.hear(eventIn(GREEN, 'a', { rooms: [BLUE, GREEN] }), true)).toBe(true);
+  });
+
+  it('is another one when the id of the first is no longer remembered', () => {
+    const heard = new HeardEvents();
+    heard.hear(eventIn(RED, 'a'), true);
+    expect(heard.hear(eventIn(BLUE, 'a', { at: 9 * MINUTE }), true)).toBe(false);
+    expect(heard.hear(eventIn(BLUE, 'a', { at: 10 * MINUTE }), true)).toBe(true);
   });
 });
 

@@ -1,5 +1,6 @@
 import { ID_LIFE_MS } from '../event-log/event-log.ts';
 import type { Hearing, LoggedEvent } from '../event-log/wire.ts';
+import { toldRoom } from '../inbox.ts';
 
 /** How many are remembered whatever comes after them. */
 const LAST = 256;
@@ -23,9 +24,10 @@ export class HeardEvents {
    * Notes an event as heard; false when it has been. `isAwaited`: the socket is in another of its rooms too, or is
    * joining rooms and may come to be.
    */
-  hear({ hearing }: LoggedEvent, isAwaited: boolean): boolean {
+  hear({ hearing, rooms = [] }: LoggedEvent, isAwaited: boolean): boolean {
     if (hearing === undefined) return true;
-    if (this.#hearings.has(hearing.publication)) return false;
+    const known = this.#hearings.get(hearing.publication);
+    if (known !== undefined && isHeard(hearing, known, rooms)) return false;
     this.#hearings.set(hearing.publication, hearing);
     if (isAwaited) this.#awaitedUntil = hearing.readAt + AWAITED_MS;
     if (this.#hearings.size > LAST && this.#hearings.size % STEP === 0) this.forget(hearing.readAt);
@@ -46,3 +48,9 @@ export class HeardEvents {
     return size > LAST && (size > MOST || !isAwaited || ageMs >= AWAITED_MS);
   }
 }
+
+/** Within the life of an id, and through another room: through the same one it is an answer that is asked for again. */
+const isHeard = ({ room, at }: Hearing, known: Hearing, rooms: readonly string[]): boolean =>
+  known.room !== room &&
+  Math.abs(at - known.at) < ID_LIFE_MS &&
+  rooms.some((other) => toldRoom(other) === known.room);

@@ -15,7 +15,10 @@ export const EPOCH_LENGTH = 16;
 export interface Hearing {
   /** The same in all of these rooms, and no other publisher's: an id is the publisher's own. */
   publication: string;
-  /** When this node read it, in ms. */
+  /** As its members know it. */
+  room: string;
+  /** When it was published, and when this node read it, in ms. */
+  at: number;
   readAt: number;
 }
 
@@ -131,6 +134,8 @@ export function readLogged(decoded: unknown, bytes: number): LoggedEvent | undef
       rooms: allRooms,
       hearing: {
         publication: `${publisher}\n${meta.id}`,
+        room: meta.room,
+        at: meta.at,
         readAt: Date.now(),
       },
     }),

@@ -215,6 +215,15 @@ describe('joining', () => {
     expect(answers.map(dataOf)).toEqual([ids, []]);
   });
 
+  it('again in the same room, as an answer was lost, gets the events for several rooms again', async () => {
+    const [red, blue] = [newRoom(), newRoom()];
+    const ids = await publishAll(a, [red, blue], 3);
+    const { socket } = await b.connect();
+    const answers = [];
+    for (const room of [red, red, blue]) answers.push(await join(b, socket, room, { replay: 3 }));
+    expect(answers.map(dataOf)).toEqual([ids, ids, []]);
+  });
+
   it('comes in pages of 500 and makes no member before the last', async () => {
     const room = newRoom();
     const { epoch } = await publish(a, room, 0);
