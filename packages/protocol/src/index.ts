@@ -55,6 +55,7 @@ export {
 } from './http/users.ts';
 export { LIMITS } from './limits.ts';
 export {
+  eventId,
   eventName,
   INBOX,
   isInbox,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { roomJoin, roomLeave, roomPublish, roomSignal } from './events/events.ts';
+import { publishRequest } from './http/publish.ts';
 import { LIMITS } from './limits.ts';
 import {
+  eventId,
   eventName,
   isProtocolEvent,
   isUserRoom,
@@ -146,6 +148,19 @@ it.each([
   [7, false],
 ])('a user may be called %j: %s', (name, isGood) => {
   expect(accepts(userName, name)).toBe(isGood);
+});
+
+it.each([
+  ['x'.repeat(128), true],
+  ['🤗', true],
+  ['x'.repeat(129), false],
+  ['', false],
+  ['\ud800', false],
+])('an event may have the id %j: %s', (id, isGood) => {
+  const publish = { room: 'project:1', event: 'told', data: 1 };
+  expect(accepts(eventId, id)).toBe(isGood);
+  expect(accepts(roomPublish.payload, { ...publish, id })).toBe(isGood);
+  expect(accepts(publishRequest, { ...publish, id })).toBe(isGood);
 });
 
 it.each([

@@ -69,6 +69,13 @@ export const userName = z
   .max(LIMITS.userLength)
   .refine((name) => name.isWellFormed(), 'a user has whole characters only');
 
+/** Id of an event, or key of a signal; told apart like users. */
+export const eventId = z
+  .string()
+  .min(1)
+  .max(LIMITS.idLength)
+  .refine((id) => id.isWellFormed(), 'an id has whole characters only');
+
 /** `task:created`; 1 to 128 characters, none of the names that Socket.IO or the contract uses. */
 export const eventName = z
   .string()

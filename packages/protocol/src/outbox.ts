@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { LIMITS } from './limits.ts';
-import { eventName, namespaceName, sharedRoomName, userName } from './names.ts';
+import { eventId, eventName, namespaceName, sharedRoomName, userName } from './names.ts';
 
 const common = {
   event: eventName,
   data: z.unknown(),
-  id: z.string().min(1).max(LIMITS.idLength).optional(),
+  id: eventId.optional(),
   namespace: namespaceName.default('/'),
 };
 

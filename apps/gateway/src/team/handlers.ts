@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { AppError, eventName, LIMITS, sharedRoomName } from '@fanfare/protocol';
+import { AppError, eventId, eventName, sharedRoomName } from '@fanfare/protocol';
 import { StartError } from '@fanfare/runtime';
 import { z } from 'zod';
 import type { RoomRequest } from '../identity/permission.ts';
@@ -35,7 +35,7 @@ const publication = z.object({
   event: eventName,
   data: z.unknown(),
   namespace: z.string().default('/'),
-  id: z.string().min(1).max(LIMITS.idLength).optional(),
+  id: eventId.optional(),
 });
 
 /** Loads a team's handlers and lets them register themselves; a module that cannot be used is a `StartError`. */

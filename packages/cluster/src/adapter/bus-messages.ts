@@ -1,6 +1,6 @@
 import { checkPayload, isProtocolEvent } from '@fanfare/protocol';
 import { z } from 'zod';
-import { guardedDecode } from './guarded-decode.ts';
+import { guardedDecode } from './msgpack.ts';
 
 /** What may arrive on the channels of `@socket.io/redis-adapter` 8.3.0, whoever sent it. */
 

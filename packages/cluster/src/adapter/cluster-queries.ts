@@ -1,4 +1,3 @@
-import { encode } from 'notepack.io';
 import type { Namespace, Socket } from 'socket.io';
 import type { BroadcastOptions } from 'socket.io-adapter';
 import { z } from 'zod';
@@ -6,6 +5,7 @@ import type { Bus } from '../bus/bus.ts';
 import type { BusObserver } from '../bus/observer.ts';
 import { keys } from '../keys.ts';
 import { type BusRequest, type BusTarget, REQUEST, readRequest, readResponse } from './bus-messages.ts';
+import { guardedEncode } from './msgpack.ts';
 import { type Answers, Queries } from './queries.ts';
 import { detailsOf, idsOf, withoutUnwritable } from './socket-details.ts';
 
@@ -147,7 +147,7 @@ export class ClusterQueries {
     this.#ackCallbacks.set(requestId, callbacks);
     this.#after(opts.flags?.timeout ?? DEFAULT_ACK_TIMEOUT_MS, () => this.#ackCallbacks.delete(requestId));
     const request = { uid: this.#uid, requestId, type: REQUEST.broadcast, packet, opts: targetOf(opts) };
-    this.#bus.broadcast(keys.requestChannel(this.#namespace.name), encode(request));
+    this.#bus.broadcast(keys.requestChannel(this.#namespace.name), guardedEncode(request));
   }
 
   get #responseChannels(): [all: string, own: string] {
@@ -260,7 +260,7 @@ export class ClusterQueries {
       sent,
       toOptions(opts),
       (clientCount) => this.#respond({ uid, requestId }, { type: REQUEST.clientCount, clientCount }),
-      (value) => this.#respond({ uid, requestId }, { type: REQUEST.ack, packet: value }, encode),
+      (value) => this.#respond({ uid, requestId }, { type: REQUEST.ack, packet: value }, guardedEncode),
     );
     // The asking node forgets in time by itself; here nobody else would.
     this.#after(opts.flags?.timeout ?? DEFAULT_ACK_TIMEOUT_MS, () => {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { AppError, isRoomName, isUserRoom } from '@fanfare/protocol';
-import { encode } from 'notepack.io';
 import type { Namespace, Socket } from 'socket.io';
 import { Adapter, type BroadcastOptions } from 'socket.io-adapter';
 import type { Bus } from '../bus/bus.ts';
@@ -15,6 +14,7 @@ import { type BusTarget, readBroadcast } from './bus-messages.ts';
 import { ClusterQueries, type LocalSockets } from './cluster-queries.ts';
 import { ephemeralFlags } from './ephemeral.ts';
 import { HeardEvents } from './heard-events.ts';
+import { guardedEncode } from './msgpack.ts';
 
 export interface RoomAdapterOptions {
   bus: Bus;
@@ -119,7 +119,7 @@ export class RoomAdapter extends Adapter {
     const { name } = this.#namespace;
     const isOneRoom = room !== undefined && others.length === 0;
     const channel = isOneRoom ? keys.roomChannel(name, room) : keys.namespaceChannel(name);
-    this.#options.bus.broadcast(channel, encode([this.uid, packet, target]));
+    this.#options.bus.broadcast(channel, guardedEncode([this.uid, packet, target]));
   }
 
   /**
@@ -134,7 +134,7 @@ export class RoomAdapter extends Adapter {
       return true;
     }
     const target = { rooms: [room], except: [...except], flags: ephemeralFlags() };
-    const message = encode([this.uid, packet, target]);
+    const message = guardedEncode([this.uid, packet, target]);
     const sent = this.#options.bus.send(keys.roomChannel(nsp, room), message);
     const listeners = await sent.catch((cause: unknown) => {
       throw new AppError('unavailable', undefined, { cause });

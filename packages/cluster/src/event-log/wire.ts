@@ -1,7 +1,6 @@
 import { type EventMeta, isProtocolEvent } from '@fanfare/protocol';
-import { encode } from 'notepack.io';
 import { z } from 'zod';
-import { guardedDecode } from '../adapter/guarded-decode.ts';
+import { guardedDecode, guardedEncode } from '../adapter/msgpack.ts';
 import { toldRoom } from '../inbox.ts';
 import type { Position } from './event-log.ts';
 
@@ -54,18 +53,18 @@ export interface NewEvent {
 const EVENT_PACKET = 2;
 const mapOf = (size: number): Buffer => Buffer.from([0x80 + size]);
 const arrayOf = (size: number): Buffer => Buffer.from([0x90 + size]);
-const EPOCH = Buffer.concat([encode('epoch'), Buffer.from([0xa0 + EPOCH_LENGTH])]);
+const EPOCH = Buffer.concat([guardedEncode('epoch'), Buffer.from([0xa0 + EPOCH_LENGTH])]);
 /** What stands between epoch and offset: key and type of the offset, 8 bytes as a double. */
-export const OFFSET_MARK = Buffer.concat([encode('offset'), Buffer.from([0xcb])]);
+export const OFFSET_MARK = Buffer.concat([guardedEncode('offset'), Buffer.from([0xcb])]);
 
 /** Everything before the event name, but for the namespace. */
 const OPENING = Buffer.concat([
   arrayOf(3),
-  encode(LOG_UID),
+  guardedEncode(LOG_UID),
   mapOf(3),
-  ...['type', EVENT_PACKET, 'nsp'].map(encode),
+  ...['type', EVENT_PACKET, 'nsp'].map(guardedEncode),
 ]);
-const DATA = Buffer.concat([encode('data'), arrayOf(3)]);
+const DATA = Buffer.concat([guardedEncode('data'), arrayOf(3)]);
 
 /** Epoch and offset come first, then three entries, or four. */
 const META = Buffer.concat([mapOf(5), EPOCH]);
@@ -86,14 +85,14 @@ export function splitMessage(event: NewEvent, publisher: string): [beforeEpoch: 
   };
   const meta = { id, room: toldRoom(room), at: Date.now() };
   // Entries alone: an encoded array or map without its first byte.
-  const named = encode([event.event, event.data]).subarray(1);
-  const rest = encode([from === undefined ? meta : { ...meta, from }, opts]).subarray(2);
+  const named = guardedEncode([event.event, event.data]).subarray(1);
+  const rest = guardedEncode([from === undefined ? meta : { ...meta, from }, opts]).subarray(2);
   const head = from === undefined ? META : META_WITH_SENDER;
-  return [Buffer.concat([OPENING, encode(namespace), DATA, named, head]), rest];
+  return [Buffer.concat([OPENING, guardedEncode(namespace), DATA, named, head]), rest];
 }
 
 /** How the time of an event stands in its message. */
-export const encodeTime = (at: number): Buffer => encode({ at }).subarray(1);
+export const encodeTime = (at: number): Buffer => guardedEncode({ at }).subarray(1);
 
 const loggedMessage = z.tuple([
   z.literal(LOG_UID),

@@ -114,4 +114,15 @@ describe('a logged publish without sockets', () => {
       { room: 'green:3', offset: 1, duplicate: false },
     ]);
   });
+
+  it('keeps what stands beside half a surrogate pair, for members and in the log', async () => {
+    const { client } = await a.connect(['red:4']);
+    const heard = nextEvent(client, 'told');
+    const data = { text: 'party \ud83c…' };
+    await publisher.publish({ ...common, rooms: ['red:4'], ephemeral: false, data });
+    expect(await heard).toMatchObject([{ text: 'party \ufffd…' }, { offset: 1 }]);
+    const place = { namespace: '/', room: 'red:4' };
+    const past = await publisher.log?.history(place, { direction: 'forward', limit: 1 });
+    expect(past?.events).toMatchObject([{ data: { text: 'party \ufffd…' } }]);
+  });
 });

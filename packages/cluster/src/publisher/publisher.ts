@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, type EventMeta, isRoomName, userRoom } from '@fanfare/protocol';
-import { encode } from 'notepack.io';
 import { Server } from 'socket.io';
 import { z } from 'zod';
 import { ephemeralFlags } from '../adapter/ephemeral.ts';
+import { guardedEncode } from '../adapter/msgpack.ts';
 import type { Bus } from '../bus/bus.ts';
 import { type GivenOrder, lifeOf, type Order } from '../control/order.ts';
 import { Orders } from '../control/orders.ts';
@@ -129,7 +129,7 @@ export function publishOverRedis(deps: {
   const tell = (publication: Publication): Promise<Publishing[]> => {
     const nsp = publication.namespace;
     const accepted = perRoom(publication).map(({ room, packet, target }) =>
-      bus.send(keys.roomChannel(nsp, room), encode([EMITTER_UID, { ...packet, nsp }, target])),
+      bus.send(keys.roomChannel(nsp, room), guardedEncode([EMITTER_UID, { ...packet, nsp }, target])),
     );
     return Promise.all(
       publication.rooms.map((room, i) =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
-import { eventName, roomName, userName } from '../names.ts';
+import { eventId, eventName, roomName, userName } from '../names.ts';
 import { defineEvent } from './event.ts';
 import { presenceOfJoin } from './presence.ts';
 
@@ -86,13 +86,13 @@ export const roomPublish = defineEvent('room:publish', {
     room: roomName,
     event: eventName,
     data: eventData,
-    id: z.string().min(1).max(LIMITS.idLength).optional(),
+    id: eventId.optional(),
   }),
   ack: z.object({ epoch: z.string(), offset: z.int().nullable(), duplicate: z.boolean() }),
 });
 
 /** While it waits for a slow socket, a newer value of the same room, event and key takes its place. */
-export const conflationKey = z.string().min(1).max(LIMITS.idLength);
+export const conflationKey = eventId;
 
 /** Tell the other members something that may be lost: typing, cursors. The sender does not hear it. */
 export const roomSignal = defineEvent('room:signal', {

@@ -1,16 +1,12 @@
 import { z } from 'zod';
 import { conflationKey, eventData } from '../events/events.ts';
 import { LIMITS } from '../limits.ts';
-import { eventName, namespaceName, sharedRoomName, userName } from '../names.ts';
+import { eventId, eventName, namespaceName, sharedRoomName, userName } from '../names.ts';
 
 const namespace = namespaceName.default('/').describe('The namespace that the rooms belong to');
-const id = z
-  .string()
-  .min(1)
-  .max(LIMITS.idLength)
-  .describe(
-    'Id of the event, told to clients as meta.id; a retry with the same id never doubles a logged event. The cluster makes one when there is none',
-  );
+const id = eventId.describe(
+  'Id of the event, told to clients as meta.id; a retry with the same id never doubles a logged event. The cluster makes one when there is none',
+);
 
 const event = eventName.describe('Name of the event, in the past tense by custom: task:created');
 const data = eventData.describe('Any JSON, at most 64 KB');

@@ -1,5 +1,5 @@
 import { LIMITS } from '@fanfare/protocol';
-import { decode } from 'notepack.io';
+import { decode, encode } from 'notepack.io';
 
 /** Largest message of the bus, in bytes: what a team's own broadcast may hold. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -9,6 +9,38 @@ const MAX_DEPTH = LIMITS.payloadDepth + LIMITS.envelopeDepth;
 
 /** How many values each open container of the message still misses; one for all, as a message is looked at in one go. */
 const missing = new Uint32Array(MAX_DEPTH + 1);
+
+/** A value in msgpack. notepack takes half a surrogate pair and what follows for one character: such a half is U+FFFD. */
+export const guardedEncode = (value: unknown): Buffer => encode(isWhole(value) ? value : whole(value));
+
+/** Whether notepack encodes all texts of a value as they are; cheap, as most texts know it of themselves. */
+const isWhole = (value: unknown): boolean => {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (Array.isArray(value)) return value.every(isWhole);
+  if (!isPlain(value)) return true;
+  if (hasJson(value)) return isWhole(value.toJSON());
+  for (const key of Object.keys(value))
+    if (!key.isWellFormed() || !isWhole(Reflect.get(value, key))) return false;
+  return true;
+};
+
+/** A copy with whole characters only. */
+const whole = (value: unknown): unknown => {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(whole);
+  if (!isPlain(value)) return value;
+  if (hasJson(value)) return whole(value.toJSON());
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), whole(inner)]));
+};
+
+/** What notepack looks into; dates and binary have forms of their own. */
+const isPlain = (value: unknown): value is object =>
+  typeof value === 'object' &&
+  value !== null &&
+  !(value instanceof Date || value instanceof ArrayBuffer || ArrayBuffer.isView(value));
+
+const hasJson = (value: object): value is { toJSON(): unknown } =>
+  'toJSON' in value && typeof value.toJSON === 'function';
 
 /**
  * A message in msgpack; throws on one that notepack would recurse into too deeply, or that announces more than it holds:

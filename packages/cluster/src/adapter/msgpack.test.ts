@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { decode, encode } from 'notepack.io';
 import { describe, expect, it } from 'vitest';
-import { guardedDecode } from './guarded-decode.ts';
+import { guardedDecode, guardedEncode } from './msgpack.ts';
 
 const bytes = (...values: number[]): Buffer => Buffer.from(values);
 const filled = (count: number, value: number): Buffer => Buffer.alloc(count, value);
@@ -63,5 +63,26 @@ describe('a message of the bus', () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+});
+
+describe('a message for the bus', () => {
+  it.each<[what: string, given: unknown, heard: unknown]>([
+    ['a cut emoji', 'party \ud83c…', 'party \ufffd…'],
+    ['a cut emoji in a long text', `${'x'.repeat(40)}\ud83c…`, `${'x'.repeat(40)}\ufffd…`],
+    ['the second half alone', 'a\udf89', 'a\ufffd'],
+    ['a half in the name of a property', { 'a\ud83c': [1] }, { 'a\ufffd': [1] }],
+    ['a half deep inside', [{ a: [null, 'b\ud83c'] }, 7], [{ a: [null, 'b\ufffd'] }, 7]],
+    ['a half told by toJSON', { a: { toJSON: () => '\ud83c' } }, { a: '\ufffd' }],
+    ['a half beside binary', ['\ud83c', Buffer.from('b')], ['\ufffd', Buffer.from('b')]],
+  ])('has U+FFFD for %s, and all of the rest', (_what, given, heard) => {
+    expect(guardedDecode(guardedEncode(given))).toEqual(heard);
+  });
+
+  it('of whole characters is what notepack makes of it', () => {
+    const message = {
+      'ü🎉': ['🎉', 1.5, null, undefined, new Date(7), Buffer.from('b'), { toJSON: () => [1] }],
+    };
+    expect(guardedEncode(message)).toEqual(encode(message));
   });
 });
