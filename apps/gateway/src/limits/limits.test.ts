@@ -84,12 +84,16 @@ describe('a limit of a rate', () => {
     await using node = await startNode({
       FANFARE_LIMIT_SOCKET_EVENTS: '1/1',
       FANFARE_LIMIT_SOCKET_REFUSALS: '1/3',
+      FANFARE_NAMESPACES: '/,/chat',
     });
     const alice = await node.connect('alice', { reconnectionDelay: 10 });
-    const told = nextEvent(alice, 'session:closing');
+    const token = await signToken({ sub: 'alice', namespaces: ['/chat'] });
+    const chat = alice.io.socket('/chat', { auth: { token } });
+    await nextEvent(chat, 'connect');
+    const told = Promise.all([alice, chat].map((socket) => nextEvent(socket, 'session:closing')));
     const gone = nextEvent(alice, 'disconnect');
     for (let n = 0; n < 100; n += 1) alice.emit('room:join', join(n));
-    expect(await told).toEqual([{ reason: 'rate_limited', reconnect: true, inMs: 0 }]);
+    expect(await told).toEqual(Array(2).fill([{ reason: 'rate_limited', reconnect: true, inMs: 0 }]));
     expect((await gone)[0]).toBe('transport close');
     const back = nextEvent(alice, 'connect');
     expect(await limited(node, 'socket_events')).toEqual({ refused: 4 });

@@ -1,7 +1,7 @@
 import { roomToldIn } from '@fanfare/cluster';
 import { AppError, userRoom } from '@fanfare/protocol';
 import type { GatewayEvents } from '../events.ts';
-import { tellClosing } from '../session/closing.ts';
+import { socketsBeside, tellClosing } from '../session/closing.ts';
 import { refusal } from '../socket/refusal.ts';
 import type { GatewayNamespace, GatewaySocket } from '../socket/server.ts';
 import { addressKey } from './address-key.ts';
@@ -114,7 +114,7 @@ export function createLimits(config: LimitConfig, report: ReportLimited): Limits
     report(limit, 'refused');
     if (spend(connections.of(socket.conn, now), perRefusal, { now }) > 0) {
       report('socket_refusals', 'cut');
-      tellClosing(socket, { reason: 'rate_limited', reconnect: true });
+      for (const own of socketsBeside(socket)) tellClosing(own, { reason: 'rate_limited', reconnect: true });
       cut(socket.conn);
     }
     return new AppError('rate_limited', undefined, { retryAfterMs: Math.ceil(waitMs) });

@@ -18,18 +18,30 @@ export const tellClosing = (socket: GatewaySocket, closing: Closing): void => {
 
 /**
  * Tells a client that its session ends, and ends it. Who is to come back sees a lost transport, which a stock client comes
- * back from by itself; who is not is disconnected by the server, and loses the connection with its last namespace.
+ * back from by itself, unless sessions in other namespaces of the connection go on; who is not is disconnected by the
+ * server, and loses the connection with its last namespace.
  */
 export const endSession = (socket: GatewaySocket, closing: Closing): void => {
   tellClosing(socket, closing);
   if (closing.reconnect) {
-    socket.conn.close();
+    socket.data.isEnding = true;
+    // Sessions in several namespaces mostly end in one step, and then the connection does.
+    queueMicrotask(() => letReturn(socket));
     return;
   }
   socket.disconnect();
-  // Private in socket.io 4.8.4: the sockets of one connection.
-  const others = propertyOf(socket.client, 'sockets');
-  if (!(others instanceof Map) || others.size === 0) socket.conn.close();
+  if (socketsBeside(socket).length === 0) socket.conn.close();
+};
+
+const letReturn = (socket: GatewaySocket): void => {
+  if (socketsBeside(socket).every(({ data }) => data.isEnding)) socket.conn.close();
+  else socket.disconnect();
+};
+
+/** The sockets of one connection, in all of its namespaces; private in socket.io 4.8.4. */
+export const socketsBeside = (socket: GatewaySocket): GatewaySocket[] => {
+  const sockets = propertyOf(socket.client, 'sockets');
+  return sockets instanceof Map ? [...sockets.values()] : [];
 };
 
 /** Takes a socket out of a room and tells it so. Rooms of a team's own are left without a word. */

@@ -18,15 +18,20 @@ const room = 'project:1';
 
 const heardBy = new WeakMap<Socket, [event: string, data: unknown][]>();
 
-/** A member of the room, whose token lives for three to four seconds more; all that it is told is kept from the start. */
-const memberFor = async (user: string, expiresIn = '4s', claims: { iat?: number } = {}): Promise<Socket> => {
-  const rooms: TokenClaims['rooms'] = { 'project:*': ['join', 'publish'] };
-  const token = await signToken({ sub: user, rooms, ...claims }, { expiresIn });
-  const socket = node.client(token, { reconnection: false });
+/** From now on all that a socket is told is kept. */
+const listenTo = (socket: Socket): Socket => {
   const heard: [string, unknown][] = [];
   heardBy.set(socket, heard);
   socket.onAny((event, data) => heard.push([event, data]));
   socket.on('disconnect', (reason) => heard.push(['disconnect', reason]));
+  return socket;
+};
+
+/** A member of the room, whose token lives for three to four seconds more; all that it is told is kept from the start. */
+const memberFor = async (user: string, expiresIn = '4s', claims: { iat?: number } = {}): Promise<Socket> => {
+  const rooms: TokenClaims['rooms'] = { 'project:*': ['join', 'publish'] };
+  const token = await signToken({ sub: user, rooms, ...claims }, { expiresIn });
+  const socket = listenTo(node.client(token, { reconnection: false }));
   await nextEvent(socket, 'connect');
   expect(await ask(socket, 'room:join', { room })).toMatchObject({ ok: true });
   return socket;
@@ -74,6 +79,23 @@ describe('a token that ends', () => {
     const iat = Math.floor(Date.now() / 1000) + 30;
     const alice = await memberFor('alice', undefined, { iat });
     expect(await told(alice, 'room:left')).toEqual({ room, reason: 'token_expired' });
+  });
+
+  it.each([
+    ['alone, while another of the connection goes on', false, 'io server disconnect'],
+    ['together with another of the connection', true, 'transport close'],
+  ])('ends a namespace %s', async (_, isTogether, reason) => {
+    const claims = { sub: 'erin', namespaces: ['/', '/chat'] };
+    const token = await signToken(claims, { expiresIn: '2s' });
+    const otherToken = isTogether ? token : await signToken(claims);
+    const other = listenTo(node.client(otherToken, { reconnection: false }));
+    await nextEvent(other, 'connect');
+    const chat = listenTo(other.io.socket('/chat', { auth: { token } }));
+    expect(await told(chat, 'session:closing')).toMatchObject({ reason: 'token_expired', reconnect: true });
+    expect(await told(chat, 'disconnect')).toBe(reason);
+    if (!isTogether) expect(await ask(other, 'room:join', { room })).toMatchObject({ ok: true });
+    expect(allHeard(other, 'disconnect')).toEqual(isTogether ? [reason] : []);
+    expect(allHeard(other, 'session:closing')).toHaveLength(isTogether ? 1 : 0);
   });
 
   it('can be replaced in the grace, and the client joins again by itself', async () => {
