@@ -1,5 +1,5 @@
 import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
-import type { Socket } from 'socket.io-client';
+import { Manager, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
 
@@ -97,6 +97,35 @@ describe('a node that stops', () => {
       more = answer.data.more === true;
     }
     expect(logged).toBe(acked.length);
+  });
+
+  it('tells who asks for a namespace while it stops, on an old connection or one that had none', async () => {
+    await using stack = new AsyncDisposableStack();
+    const node = stack.use(
+      await startNode({
+        REDIS_URL: redis.url,
+        FANFARE_NAMESPACES: '/,/chat',
+        FANFARE_DRAIN_PER_SECOND: '2',
+      }),
+    );
+    const clients = await connectMany(node, 3);
+    const manager = new Manager(node.url, { transports: ['websocket'], reconnection: false });
+    stack.defer(() => void manager.engine.close());
+    await new Promise<void>((resolve) => manager.once('open', resolve));
+    const firstGone = Promise.race(clients.map((client) => nextEvent(client, 'disconnect')));
+    const drained = node.drain();
+    await firstGone;
+    const token = await signToken({ namespaces: ['/', '/chat'] });
+    const late = clients
+      .filter(({ connected }) => connected)
+      .map(({ io }) => io.socket('/chat', { auth: { token } }));
+    late.push(manager.socket('/', { auth: { token } }));
+    const closings = recordClosings(late);
+    await Promise.all(late.map((socket) => nextEvent(socket, 'connect')));
+    await drained;
+    await eventually(() => expect(closings.every(({ at }) => at !== undefined)).toBe(true));
+    const told = { reason: 'draining', reconnect: true, inMs: 0 };
+    expect(closings.map((closing) => closing.told)).toEqual(Array(3).fill(told));
   });
 
   it('closes the rest at once when its time is over', async () => {

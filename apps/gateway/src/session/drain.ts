@@ -73,25 +73,7 @@ async function closeGradually(
   namespaces: readonly GatewayNamespace[],
   options: { perSecond: number; budgetMs: number; settled: (socket: GatewaySocket) => Promise<void> },
 ): Promise<Drained> {
-  const sockets = socketsByConnection(namespaces);
-  const connections = shuffle([...sockets.keys()]);
-  const close = async (connection: Connection): Promise<void> => {
-    const own = sockets.get(connection) ?? [];
-    for (const socket of own) tellClosing(socket, { reason: 'draining', reconnect: true });
-    // What a client has asked for and the cluster has taken is answered first.
-    await Promise.race([Promise.all(own.map(options.settled)), delay(SETTLE_MS, undefined, { ref: false })]);
-    connection.close();
-  };
-  const closedAt: number[] = [];
-  const closed = connections.map(
-    (connection) =>
-      new Promise<void>((resolve) => {
-        connection.once('close', () => {
-          closedAt.push(performance.now());
-          resolve();
-        });
-      }),
-  );
+  const { connections, close, closed, closedAt, closeLateAtOnce } = departuresOf(namespaces, options.settled);
   const startedAt = performance.now();
   const most = Math.max(1, options.perSecond * CATCH_UP);
   let lastAt = startedAt;
@@ -110,9 +92,56 @@ async function closeGradually(
     done += count;
     if (done < connections.length) await delay(BATCH_MS);
   }
+  closeLateAtOnce();
   await Promise.race([Promise.all(closed), delay(FLUSH_MS, undefined, { ref: false })]);
   return { hurried, mostPerSecond: mostWithinSecond(closedAt) };
 }
+
+/** The connections of all sockets, in random order, and behind them those that ask for their first namespace later. */
+const departuresOf = (
+  namespaces: readonly GatewayNamespace[],
+  settled: (socket: GatewaySocket) => Promise<void>,
+) => {
+  const sockets = socketsByConnection(namespaces);
+  const connections = shuffle([...sockets.keys()]);
+  const closing = new Set<Connection>();
+  const closedAt: number[] = [];
+  const closedOf = (connection: Connection) =>
+    new Promise<void>((resolve) => {
+      connection.once('close', () => {
+        closedAt.push(performance.now());
+        resolve();
+      });
+    });
+  const closed = connections.map(closedOf);
+  const tell = (socket: GatewaySocket) => tellClosing(socket, { reason: 'draining', reconnect: true });
+  const close = async (connection: Connection): Promise<void> => {
+    const own = sockets.get(connection) ?? [];
+    closing.add(connection);
+    for (const socket of own) tell(socket);
+    // What a client has asked for and the cluster has taken is answered first.
+    await Promise.race([Promise.all(own.map(settled)), delay(SETTLE_MS, undefined, { ref: false })]);
+    connection.close();
+  };
+  let isOver = false;
+  // Not refused: a stock client would not come back from that.
+  const take = (socket: GatewaySocket): void => {
+    const own = sockets.get(socket.conn);
+    if (own !== undefined) own.push(socket);
+    else {
+      sockets.set(socket.conn, [socket]);
+      connections.push(socket.conn);
+      closed.push(closedOf(socket.conn));
+    }
+    if (closing.has(socket.conn)) tell(socket);
+    else if (isOver) void close(socket.conn);
+  };
+  for (const namespace of namespaces) namespace.on('connection', take);
+  const closeLateAtOnce = () => {
+    isOver = true;
+  };
+  return { connections, close, closed, closedAt, closeLateAtOnce };
+};
 
 /** Of moments in order, in ms. */
 const mostWithinSecond = (times: readonly number[]): number => {
