@@ -51,6 +51,19 @@ describe('an event of a client', () => {
     expect(await ask(alice, 'this', {})).toEqual({ ok: true, data: true });
   });
 
+  it('of the contract is counted as answered, whether it is refused or not', async () => {
+    await using node = await startNode();
+    const alice = await node.connect('alice');
+    await ask(alice, 'room:leave', { room: 'project:1' });
+    const tooDeep = JSON.parse(`${'['.repeat(200)}${']'.repeat(200)}`);
+    for (const payload of [{}, tooDeep])
+      expect(await ask(alice, 'room:leave', payload)).toMatchObject({ error: { code: 'invalid_payload' } });
+    alice.emit('room:leave', {});
+    await ask(alice, 'room:leave', { room: 'project:1' });
+    const metrics = await (await fetch(`${node.opsUrl}/metrics`)).text();
+    expect(metrics).toMatch(/^socket_io_events_sent_total\S* 4$/m);
+  });
+
   it('goes to the handlers of its own namespace', async () => {
     const [here, there] = await Promise.all([
       plain.connect('alice'),

@@ -5,7 +5,7 @@ import type { Limits } from '../limits/limits.ts';
 import { propertyOf } from '../socket/innards.ts';
 import type { GatewaySocket } from '../socket/server.ts';
 import { guardedSocketMethods, refuse } from './guard.ts';
-import type { Edge } from './on.ts';
+import { ackOf, type Edge } from './on.ts';
 
 /** What a client has sent to a namespace, as the parser of socket.io hands it over. */
 interface WirePacket {
@@ -50,6 +50,10 @@ export function createDispatch(deps: {
     const tooManyRooms = limits.joins(socket, roomsAsked(data[1]));
     if (tooManyRooms !== undefined) throw tooManyRooms;
   };
+  const refuseEvent = (socket: GatewaySocket, failure: Parameters<typeof refuse>[1]): void => {
+    refuse(socket, failure, events);
+    if (edge.has(failure.event) && ackOf(failure.args) !== undefined) events.answered();
+  };
   const _onpacket: TakePacket = function takeChecked(packet) {
     // What a client that was cut off had sent before is still coming.
     if (!this.connected || this.conn.readyState !== 'open') return;
@@ -59,7 +63,7 @@ export function createDispatch(deps: {
       const error = AppError.from(thrown);
       const event = packet.type === ACK ? 'an ack' : String(packet.data?.[0]).slice(0, 128);
       const args = packet.id === undefined || packet.type === ACK ? [] : [ackFor.call(this, packet.id)];
-      refuse(this, { error, event, args }, events);
+      refuseEvent(this, { error, event, args });
       // Nobody hears that an ack was refused, and whoever waits for it would wait on.
       if (packet.type === ACK && error.code !== 'rate_limited') this.conn.close();
       return;
@@ -81,7 +85,7 @@ export function createDispatch(deps: {
       ? refusalOf(this, event)
       : new AppError('unknown_event', `No handler takes "${event.slice(0, 128)}"`);
     if (error !== undefined) {
-      refuse(this, { error, event, args: packet.slice(1) }, events);
+      refuseEvent(this, { error, event, args: packet.slice(1) });
       return;
     }
     runMiddleware.call(this, packet, (error) => {

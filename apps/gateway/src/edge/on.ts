@@ -88,6 +88,7 @@ export function createEdge(events: GatewayEvents): Edge {
       const error = AppError.from(thrown);
       events.failed(error, { socket: socket.id, event: event.name, namespace: socket.nsp.name });
       ack?.({ ok: false, error: error.toWire() });
+      if (ack !== undefined) events.answered();
     }
   };
 
