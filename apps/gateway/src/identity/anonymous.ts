@@ -1,15 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { TokenClaims } from '@fanfare/protocol';
+import { ANONYMOUS } from './claims.ts';
 import { tokenIn, type VerifyToken } from './verifier.ts';
 
 /** Nothing ends the session of somebody without a token: the last second of the year 9999. */
 const NEVER = 253_402_300_799;
 
 const NAMESPACES = ['/'];
-const PREFIX = 'anonymous:';
-
-/** Whether somebody came without a token, and so is nobody to be shown to others. */
-export const isAnonymous = (user: string): boolean => user.startsWith(PREFIX);
 
 /**
  * Lets in whoever comes without a token, to `/` and with what everybody may do. For a handshake only: a refresh without
@@ -22,6 +19,6 @@ export const admitAnonymous =
   (verify: VerifyToken, rooms: TokenClaims['rooms']): VerifyToken =>
   async (auth) => {
     if (tokenIn(auth) !== undefined) return verify(auth);
-    const sub = `${PREFIX}${randomBytes(15).toString('base64url')}`;
+    const sub = `${ANONYMOUS}${randomBytes(15).toString('base64url')}`;
     return { sub, exp: NEVER, namespaces: NAMESPACES, rooms };
   };

@@ -162,6 +162,7 @@ const BAD: readonly [what: string, token: unknown, code?: string][] = [
   ['a sub that is a number', claiming({ sub: 7 })],
   ['a sub of 300 characters', claiming({ sub: longText })],
   ['a sub with half a character', forge(HS256, JSON.stringify({ ...good, sub: '\ud800' }), signed)],
+  ['the sub of somebody without a token', claiming({ sub: 'anonymous:eve' })],
   ['rooms as a list', claiming({ rooms: ['project:*'] })],
   ['rooms that are null', claiming({ rooms: null })],
   ['a room pattern that matches nothing', claiming({ rooms: { 'project*': ['join'] } })],

@@ -5,6 +5,12 @@ type Grants = Pick<TokenClaims, 'rooms' | 'namespaces' | 'users'>;
 const person = tokenClaims.omit({ rooms: true, namespaces: true, users: true });
 const grants = tokenClaims.pick({ rooms: true, namespaces: true, users: true });
 
+/** What the `sub` of those who come without a token begins with, and that of no token. */
+export const ANONYMOUS = 'anonymous:';
+
+/** Whether somebody came without a token, and so is nobody to be shown to others. */
+export const isAnonymous = (user: string): boolean => user.startsWith(ANONYMOUS);
+
 /** Different grants that are remembered before those not seen for as long are forgotten; each is shorter than a token. */
 const GENERATION = 100;
 

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { AppError, type TokenClaims } from '@fanfare/protocol';
 import { compactVerify } from 'jose';
 import { z } from 'zod';
-import { type ReadClaims, shareable } from './claims.ts';
+import { ANONYMOUS, isAnonymous, type ReadClaims, shareable } from './claims.ts';
 import type { KeyRing, SharedKeys } from './keys/key-ring.ts';
 import { PUBLIC_KEY_ALGORITHMS, type PublicKey } from './keys/public-keys.ts';
 import { createTokenCache } from './token-cache.ts';
@@ -173,10 +173,12 @@ const checkSignature = async (token: string, keys: readonly PublicKey[]): Promis
 
 const checkRules = (
   given: z.output<typeof ruledClaims>,
-  { exp, iat }: Pick<TokenClaims, 'exp' | 'iat'>,
+  { sub, exp, iat }: Pick<TokenClaims, 'sub' | 'exp' | 'iat'>,
   rules: TokenRules,
 ): void => {
   const { audiences, issuers, toleranceMs } = rules;
+  // Presence shows nobody of that name.
+  if (isAnonymous(sub)) refuse(`its sub begins with "${ANONYMOUS}", as of those without a token`);
   const heldBy = [given.aud ?? []].flat();
   if (audiences.length > 0 && !audiences.some((audience) => heldBy.includes(audience))) refuse('its aud');
   if (issuers.length > 0 && !issuers.includes(given.iss ?? '')) refuse('its iss');

@@ -1,6 +1,6 @@
 import { type Holding, type Member, type PresenceStore, presenceRoom, roomToldIn } from '@fanfare/cluster';
 import { isInbox, isRoomName, LIMITS, type PresencePage } from '@fanfare/protocol';
-import { isAnonymous } from '../identity/anonymous.ts';
+import { isAnonymous } from '../identity/claims.ts';
 import type { GatewayNamespace, GatewayServer, GatewaySocket } from '../socket/server.ts';
 import { Holds } from './holds.ts';
 import { type KnownPresence, RoomView } from './room-view.ts';
