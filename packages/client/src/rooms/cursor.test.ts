@@ -136,6 +136,11 @@ describe('a join', () => {
     expect(cursor.request()).toEqual({ room: ROOM, since: { epoch: 'e1', offset: 9 } });
   });
 
+  it('asks with a position alone, whatever else the app gave with it', () => {
+    const meta = { id: 'x', epoch: 'e1', offset: 9 };
+    expect(open({ since: meta }).cursor.request()).toEqual({ room: ROOM, since: { epoch: 'e1', offset: 9 } });
+  });
+
   it('goes on page by page until the gateway has no more', () => {
     const { cursor, told, states } = open({ since: { epoch: 'e1', offset: 0 } });
     const page = (from: number, to: number, more: boolean) =>

@@ -72,7 +72,8 @@ export class Cursor {
   request(): JoinRequest {
     const { position } = this;
     const room = { room: this.room, ...(this.presence && { presence: true }) };
-    if (position !== undefined) return { ...room, since: { ...position } };
+    // An app may give an answer or a meta for a position: a gateway takes no other field.
+    if (position !== undefined) return { ...room, since: { epoch: position.epoch, offset: position.offset } };
     return this.#replay === undefined ? room : { ...room, replay: this.#replay };
   }
 

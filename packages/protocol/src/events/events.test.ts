@@ -35,6 +35,12 @@ describe('room:join', () => {
     ['both forms', { room: 'a:b', rooms: [{ room: 'a:b' }] }, '', 'Unrecognized key: "room"'],
     ['a wrong type in a list', { rooms: [{ room: 'a:b', presence: 1 }] }, '', '"rooms.0.presence": Invalid'],
     ['a negative offset', { room: 'a:b', since: { epoch: '', offset: -1 } }, 'since.offset', '>=0'],
+    [
+      'an unknown field of a position',
+      { room: 'a:b', since: { epoch: '', offset: 0, x: 1 } },
+      'since',
+      '"x"',
+    ],
     ['too long a replay', { room: 'a:b', replay: 501 }, 'replay', '<=500'],
   ])('says what is wrong with %s', (_what, payload, path, message) => {
     expect(issueOf(payload).message).toContain(message);

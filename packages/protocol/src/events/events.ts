@@ -5,7 +5,7 @@ import { defineEvent } from './event.ts';
 import { presenceOfJoin } from './presence.ts';
 
 /** A position in a room's log; a room that nobody published to is at `{epoch: "", offset: 0}`. */
-const position = z.object({ epoch: z.string(), offset: z.int().min(0) });
+const position = z.strictObject({ epoch: z.string(), offset: z.int().min(0) });
 
 const joinRequest = z.strictObject({
   room: roomName,
