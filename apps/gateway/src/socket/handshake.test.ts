@@ -73,7 +73,7 @@ describe('namespaces', () => {
     for (const namespace of ['/', '/admin']) {
       for (const own of [token, undefined]) {
         const [error] = await nextEvent(chatOnly.client(own, { namespace }), 'connect_error');
-        expect(error).toMatchObject({ message: 'Invalid namespace' });
+        expect(error).toMatchObject({ message: 'Invalid namespace', data: { code: 'not_found' } });
       }
     }
     await nextEvent(chatOnly.client(token, { namespace: '/chat' }), 'connect');
@@ -90,6 +90,9 @@ describe('namespaces', () => {
   it('cannot be created by a client', async () => {
     const token = await signToken({ namespaces: ['/of-my-own'] });
     const [error] = await nextEvent(node.client(token, { namespace: '/of-my-own' }), 'connect_error');
-    expect(error).toMatchObject({ message: 'Invalid namespace' });
+    expect(error).toMatchObject({
+      message: 'Invalid namespace',
+      data: { code: 'not_found', message: 'Invalid namespace', retryable: false },
+    });
   });
 });
