@@ -60,3 +60,20 @@ it('tells of everything that a leap of the clock has passed', () => {
   vi.advanceTimersByTime(1000);
   expect(told).toEqual(['soon', 'in an hour']);
 });
+
+it('tells of what was added after the clock was set back when it is due by the new clock', () => {
+  const { told, deadlines, in: addIn } = open();
+  using _ = deadlines;
+  addIn('by the old clock', 5000);
+  vi.advanceTimersByTime(2000);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  addIn('late', -60_000);
+  addIn('soon', 2000);
+  vi.advanceTimersByTime(1000);
+  expect(told).toEqual(['late']);
+  addIn('later', 2000);
+  vi.advanceTimersByTime(3000);
+  expect(told).toEqual(['late', 'soon', 'later']);
+  vi.advanceTimersByTime(3_600_000);
+  expect(told.at(-1)).toBe('by the old clock');
+});

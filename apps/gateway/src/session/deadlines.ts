@@ -1,3 +1,5 @@
+const secondNow = (): number => Math.floor(Date.now() / 1000);
+
 /**
  * Items by the second in which something is due for them: one timer for all, and an item costs its place in a set. Whoever
  * adds an item keeps the second, which is where it is found again.
@@ -11,12 +13,14 @@ export class Deadlines<Item extends object> implements Disposable {
 
   constructor(due: (item: Item) => void) {
     this.#due = due;
-    this.#past = Math.floor(Date.now() / 1000);
+    this.#past = secondNow();
     this.#tickAtNextSecond();
   }
 
   /** Tells of the item at the first full second from then on; returns that second. */
   add(item: Item, atMs: number): number {
+    // A clock that was set back comes to those seconds again.
+    this.#past = Math.min(this.#past, secondNow());
     const second = Math.max(Math.ceil(atMs / 1000), this.#past + 1);
     const items = this.#bySecond.get(second);
     if (items === undefined) this.#bySecond.set(second, new Set([item]));
@@ -40,12 +44,13 @@ export class Deadlines<Item extends object> implements Disposable {
   }
 
   #tick(): void {
-    const now = Math.floor(Date.now() / 1000);
-    const isFar = now - this.#past > this.#bySecond.size;
+    const [past, now] = [this.#past, secondNow()];
+    // Before what is due adds anything: it would come into a second that has been told.
+    this.#past = now;
+    const isFar = now - past > this.#bySecond.size;
     // After a leap of the clock there are fewer sets than seconds.
     if (isFar) for (const second of this.#bySecond.keys()) if (second <= now) this.#tell(second);
-    if (!isFar) for (let second = this.#past + 1; second <= now; second += 1) this.#tell(second);
-    this.#past = Math.max(this.#past, now);
+    if (!isFar) for (let second = past + 1; second <= now; second += 1) this.#tell(second);
     this.#tickAtNextSecond();
   }
 
