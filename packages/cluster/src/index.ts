@@ -26,13 +26,14 @@ export { UserSketch } from './nodes/user-sketch.ts';
 export { watchWrites } from './nodes/writes.ts';
 export { MemoryPresence } from './presence/memory-store.ts';
 export { type PresenceObserver, RedisPresence } from './presence/redis-store.ts';
-export type {
-  Holding,
-  Member,
-  Place,
-  PresenceChange,
-  PresencePage,
-  PresenceStore,
+export {
+  type Holding,
+  isSameInfo,
+  type Member,
+  type Place,
+  type PresenceChange,
+  type PresencePage,
+  type PresenceStore,
 } from './presence/store.ts';
 export {
   type ClusterPublisher,

@@ -29,7 +29,7 @@ export function presenceContract(open: () => PresenceStore): void {
     const alice: Member = { user: 'alice', info: { name: 'Alice' } };
     one.hold(place, alice);
     await eventually(async () => expect(await usersIn(two, place)).toEqual(['alice']));
-    two.hold(place, { user: 'alice', info: { name: 'another' } });
+    two.hold(place, alice);
     two.hold(place, { user: 'bob' });
     await eventually(async () => expect(await usersIn(one, place)).toEqual(['alice', 'bob']));
     one.release(place, 'alice');
@@ -40,6 +40,30 @@ export function presenceContract(open: () => PresenceStore): void {
     await eventually(() => expect(changes.flatMap(({ left }) => left)).toEqual(['alice']));
     expect(changes.flatMap(({ joined }) => joined)).toEqual([alice, { user: 'bob' }, { user: 'carol' }]);
     expect(changes.at(-1)?.count).toBe(2);
+  });
+
+  it('who is held with other info, by the same process or another one, is told of again with it', async () => {
+    const [one, two, place] = [open(), open(), newPlace()];
+    const changes = await listenTo(two, place);
+    const told = [{ name: 'Old' }, { name: 'New' }, undefined, { name: 'Back' }];
+    for (const [i, info] of told.entries()) {
+      (i < 2 ? one : two).hold(place, { user: 'alice', ...(info && { info }) });
+      await eventually(() => expect(changes).toHaveLength(i + 1));
+    }
+    two.hold(place, { user: 'alice', info: { name: 'Back' } });
+    one.release(place, 'alice');
+    two.release(place, 'alice');
+    await eventually(() => expect(changes).toHaveLength(told.length + 1));
+    const [first] = changes;
+    expect(changes).toEqual([
+      ...told.map((info, i) => ({
+        version: (first?.version ?? 0) + i,
+        count: 1,
+        joined: [info ? { user: 'alice', info } : { user: 'alice' }],
+        left: [],
+      })),
+      expect.objectContaining({ count: 0, joined: [], left: ['alice'] }),
+    ]);
   });
 
   it('each change is one version later, and so is what a room is read with', async () => {

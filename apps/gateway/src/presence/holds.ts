@@ -1,4 +1,4 @@
-import type { Holding, Member } from '@fanfare/cluster';
+import { type Holding, isSameInfo, type Member } from '@fanfare/cluster';
 
 interface Held {
   info: unknown;
@@ -18,6 +18,7 @@ export interface HoldsOptions {
   namespace: string;
   /** How long a user stays after their last socket has gone, in ms. */
   graceMs: number;
+  /** A user is there now, or with other info. */
   came: (room: string, member: Member) => void;
   went: (room: string, user: string) => void;
 }
@@ -45,9 +46,9 @@ export class Holds implements Disposable {
     const held = users.get(user);
     if (held !== undefined) {
       held.sockets += 1;
-      return;
-    }
-    users.set(user, { info, sockets: 1, goesAt: 0, isQueued: false });
+      if (isSameInfo(held, { info })) return;
+      held.info = info;
+    } else users.set(user, { info, sockets: 1, goesAt: 0, isQueued: false });
     this.#options.came(room, memberOf(user, info));
   }
 

@@ -104,6 +104,34 @@ describe('members of a room', () => {
     );
   });
 
+  it('carry what their newest token says, on the same node or on another one', async () => {
+    const room = newRoom();
+    const watcher = await one.connect('watcher');
+    const seen = await watch(watcher, room);
+    const tokenOf = (name: string) => signToken({ sub: 'dora', info: { name } });
+    const isNow = (name: string) =>
+      eventually(async () => {
+        const [dora] = (await list(watcher, room)).members as unknown[]; // from the gateway
+        expect(dora).toEqual({ user: 'dora', info: { name } });
+        const joined = seen.told.flatMap((told) => ('joined' in told ? told.joined : []));
+        expect(joined.findLast(({ user }) => user === 'dora')).toEqual(dora);
+      });
+    const dora = one.client(await tokenOf('Old'));
+    await nextEvent(dora, 'connect');
+    await ask(dora, 'room:join', { room });
+    await isNow('Old');
+    await ask(dora, 'token:refresh', { token: await tokenOf('New') });
+    await ask(dora, 'room:leave', { room });
+    await ask(dora, 'room:join', { room });
+    await isNow('New');
+    dora.disconnect();
+    const again = two.client(await tokenOf('Newest'));
+    await nextEvent(again, 'connect');
+    await ask(again, 'room:join', { room });
+    await isNow('Newest');
+    expect(seen.left()).toEqual([]);
+  });
+
   it('stay over a reload, on the same node or on another one', async () => {
     const room = newRoom();
     const watcher = await one.connect('watcher');

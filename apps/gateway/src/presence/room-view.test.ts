@@ -1,4 +1,5 @@
 import { MemoryPresence } from '@fanfare/cluster';
+import type { PresenceMember } from '@fanfare/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type KnownPresence, RoomView, type Telling } from './room-view.ts';
@@ -6,42 +7,48 @@ import { type KnownPresence, RoomView, type Telling } from './room-view.ts';
 const PLACE = { namespace: '/', room: 'project:1' };
 const USERS = ['ann', 'bob', 'cem', 'dot'];
 
-type Step = { does: 'come' | 'go'; user: string } | { does: 'watch' | 'tell' | 'read' };
+type Step = { does: 'come' | 'go'; user: string; info?: number } | { does: 'watch' | 'tell' | 'read' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ does: fc.constantFrom('come', 'go'), user: fc.constantFrom(...USERS) }),
+  fc.record({ does: fc.constantFrom('come', 'go'), user: fc.constantFrom(...USERS), info: fc.nat(1) }),
   fc.record({ does: fc.constantFrom('watch', 'tell', 'read') }),
 );
 
+const infosOf = (members: readonly PresenceMember[]) =>
+  new Map(members.map(({ user, info }) => [user, info]));
+
 /** What a client makes of what it is told. */
 class Watcher {
-  members: Set<string> | undefined;
+  members: Map<string, unknown> | undefined;
   count: number | undefined;
 
   constructor({ members, count }: KnownPresence) {
-    this.members = members && new Set(members.map(({ user }) => user));
+    this.members = members && infosOf(members);
     this.count = count;
   }
 
   hear({ event, data }: Telling): void {
     this.count = data.count;
     if (event === 'presence:state') {
-      this.members = data.members && new Set(data.members.map(({ user }) => user));
+      this.members = data.members && infosOf(data.members);
       return;
     }
-    for (const { user } of data.joined) this.members?.add(user);
+    for (const { user, info } of data.joined) this.members?.set(user, info);
     for (const user of data.left) this.members?.delete(user);
   }
 }
 
-test('whoever begins to watch when, knows in the end who is there', async () => {
-  const program = fc.record({ listMax: fc.constantFrom(2, 100), steps: fc.array(step, { maxLength: 30 }) });
+test('whoever begins to watch when, knows in the end who is there, with what info', async () => {
+  const program = fc.record({
+    listMax: fc.constantFrom(2, 100),
+    steps: fc.array(step, { maxLength: 30, size: 'max' }),
+  });
   await fc.assert(
     fc.asyncProperty(program, async ({ listMax, steps }) => {
       await using store = new MemoryPresence().open();
       using view = new RoomView({ store, place: PLACE, listMax, changed: () => undefined });
       await view.ready();
-      const here = new Set<string>();
+      const here = new Map<string, unknown>();
       const watchers: Watcher[] = [];
       const tell = () => {
         const telling = view.take();
@@ -49,8 +56,8 @@ test('whoever begins to watch when, knows in the end who is there', async () => 
       };
       for (const one of steps) {
         if (one.does === 'come') {
-          store.hold(PLACE, { user: one.user });
-          here.add(one.user);
+          store.hold(PLACE, { user: one.user, info: one.info });
+          here.set(one.user, one.info);
         } else if (one.does === 'go') {
           store.release(PLACE, one.user);
           here.delete(one.user);

@@ -1,4 +1,10 @@
-import type { Member, Place, PresenceChange, PresenceStore } from '@fanfare/cluster';
+import {
+  isSameInfo,
+  type Member,
+  type Place,
+  type PresenceChange,
+  type PresenceStore,
+} from '@fanfare/cluster';
 import { LIMITS, type PresenceChanged, type PresenceState } from '@fanfare/protocol';
 
 /** Wait before a room that could not be read is read again, in ms. */
@@ -51,7 +57,7 @@ export class RoomView implements Disposable {
   #isClosed = false;
   /** Redis may not know everybody at the moment. */
   #isSettling = false;
-  /** Since the last time that something was told. */
+  /** Since the last time that something was told. Who has other info since is in both, as told and as to be told. */
   #joined = new Map<string, Member>();
   #left = new Map<string, Member>();
   #told = { version: 0, count: 0 };
@@ -111,7 +117,7 @@ export class RoomView implements Disposable {
     const { version, count, members } = known;
     const { room } = this.#options.place;
     const joined = [...this.#joined.values()];
-    const left = [...this.#left.keys()];
+    const left = [...this.#left.keys()].filter((user) => !this.#joined.has(user));
     const mustTellState = this.#mustTellState || (members === undefined && count !== this.#told.count);
     this.#joined.clear();
     this.#left.clear();
@@ -163,8 +169,8 @@ export class RoomView implements Disposable {
       return;
     }
     const told = this.#toldOf(before);
-    this.#joined = new Map([...now].filter(([user]) => !told.has(user)));
-    this.#left = new Map([...told].filter(([user]) => !now.has(user)));
+    this.#joined = new Map([...now].filter(([user, member]) => !isSame(told.get(user), member)));
+    this.#left = new Map([...told].filter(([user, member]) => !isSame(now.get(user), member)));
   }
 
   #toldOf(members: ReadonlyMap<string, Member>): Map<string, Member> {
@@ -210,8 +216,14 @@ export class RoomView implements Disposable {
       return;
     }
     for (const member of joined) {
-      known.members.set(member.user, member);
-      if (!this.#left.delete(member.user)) this.#joined.set(member.user, member);
+      const { user } = member;
+      const before = known.members.get(user);
+      known.members.set(user, member);
+      if (before !== undefined && !this.#joined.has(user)) this.#left.set(user, before);
+      const isTold = isSame(this.#left.get(user), member);
+      if (isTold) this.#left.delete(user);
+      if (isTold) this.#joined.delete(user);
+      else this.#joined.set(user, member);
     }
     for (const user of left) {
       const member = known.members.get(user) ?? { user };
@@ -220,3 +232,6 @@ export class RoomView implements Disposable {
     }
   }
 }
+
+const isSame = (told: Member | undefined, member: Member): boolean =>
+  told !== undefined && isSameInfo(told, member);

@@ -3,10 +3,11 @@
 -- KEYS[2] order (sorted set of users, all with score 0)  KEYS[3] the lease's users here (set; '' once it was ended)
 -- ARGV[1] PUBLISH or SPUBLISH  ARGV[2] life of untouched keys in ms  ARGV[3] largest room that is told who came and went
 -- ARGV[4] life in ms of the mark that the lease has ended, or 0 for a change  ARGV[5] of a change: how many users come,
--- then each with its info ('' for none), then those who go; of an ended lease: most users to take off in this call
+-- then each with its info ('' for none, '=' before it where it says again what was said before), then those who go; of an
+-- ended lease: most users to take off in this call
 -- Returns how many users the lease holds here now, -1 when it has ended before. Atomic: a user is counted once however
--- many leases hold it, told once when the first one comes and once when the last one goes, and the version of the room
--- goes up by one with each message.
+-- many leases hold it, told once when the first one comes, again with other info, and once when the last one goes, and
+-- the version of the room goes up by one with each message.
 local endsFor = tonumber(ARGV[4])
 if endsFor == 0 and redis.call('SISMEMBER', KEYS[3], '') == 1 then
   return -1
@@ -15,16 +16,21 @@ end
 local joined, left = {}, {}
 
 local function come(user, info)
-  if redis.call('SADD', KEYS[3], user) == 0 then
+  local isRepeated = string.sub(info, 1, 1) == '='
+  local isNew = redis.call('SADD', KEYS[3], user) == 1
+  local held = redis.call('HGET', KEYS[1], user)
+  if not held and not isNew then
     return
   end
-  local held = redis.call('HGET', KEYS[1], user)
-  if held then
-    local count, kept = string.match(held, '^(%d+) (.*)$')
-    redis.call('HSET', KEYS[1], user, (count + 1) .. ' ' .. kept)
-  else
-    redis.call('HSET', KEYS[1], user, '1 ' .. info)
+  local count, kept = string.match(held or '0 ', '^(%d+) (.*)$')
+  info = isRepeated and (held and kept or string.sub(info, 2)) or info
+  if isNew or info ~= kept then
+    redis.call('HSET', KEYS[1], user, (count + (isNew and 1 or 0)) .. ' ' .. info)
+  end
+  if not held then
     redis.call('ZADD', KEYS[2], 0, user)
+  end
+  if not held or info ~= kept then
     joined[#joined + 1] = '{"user":' .. cjson.encode(user) .. (info == '' and '' or ',"info":' .. info) .. '}'
   end
 end

@@ -1,4 +1,5 @@
 import {
+  isSameInfo,
   type Member,
   type PresenceChange,
   type PresencePage,
@@ -46,9 +47,9 @@ export class MemoryPresence {
     const room = this.#rooms.get(key) ?? { version: now(), members: new Map() };
     this.#rooms.set(key, room);
     const known = room.members.get(member.user);
-    known?.holders.add(holder);
-    if (known !== undefined) return;
-    room.members.set(member.user, { member, holders: new Set([holder]) });
+    const holders = known?.holders ?? new Set();
+    room.members.set(member.user, { member, holders: holders.add(holder) });
+    if (known !== undefined && isSameInfo(known.member, member)) return;
     this.#tell(key, room, { joined: [member], left: [] });
   }
 

@@ -240,6 +240,34 @@ describe('two living processes that claim to be the same', () => {
 });
 
 describe('a Redis that', () => {
+  it('has lost a lease is told again of its members, not of info that is older than what it knows', async () => {
+    const [one, two] = [open(), open()];
+    const place = { ...PLACE, room: 'repeated:1' };
+    const changes = await changesOf(two, place);
+    const [old, newer] = ['Old', 'New'].map((name) => ({ user: 'a', info: { name } }));
+    if (!old || !newer) throw new Error('two expected');
+    one.hold(place, old);
+    await eventually(() => expect(changes.all).toHaveLength(1));
+    two.hold(place, newer);
+    await eventually(() => expect(changes.all).toHaveLength(2));
+    const leaseOfOne = async () => {
+      const leases = await one.link.pub.zrange(keys.presenceLeases, '0', '-1');
+      return leases.map(String).find((lease) => lease.startsWith(one.node)) ?? '';
+    };
+    const lost = await leaseOfOne();
+    await one.link.pub.zrem(keys.presenceLeases, lost);
+    await eventually(
+      async () => {
+        const lease = await leaseOfOne();
+        expect(lease).not.toBe(lost);
+        expect(await one.link.pub.sismember(keys.presentLease(place, lease), 'a')).toBe(1);
+      },
+      { timeoutMs: 5000 },
+    );
+    expect((await two.read(place, { limit: 1 })).members).toEqual([newer]);
+    expect(changes.all).toHaveLength(2);
+  });
+
   it('was emptied has every member again, and nobody is told twice of the same', async () => {
     const [one, two] = [open(), open()];
     const place = { ...PLACE, room: 'emptied:1' };

@@ -34,8 +34,11 @@ const read = loadScript(new URL('read.lua', import.meta.url));
 const text = z.instanceof(Buffer).transform(String);
 const pageReply = z.tuple([text.transform(Number), z.int(), z.array(text)]);
 
-/** Changes that are not written yet: the member who comes, or null for one who goes. */
+/** Changes that are not written yet. */
 type Pending = Map<string, RoomChanges>;
+
+/** The member who comes, or null for one who goes. What is only repeated is not news: another process may know better. */
+type UserChange = { member: Member; isRepeated: boolean } | null;
 
 interface Lease {
   name: string;
@@ -47,7 +50,7 @@ interface Lease {
 
 interface RoomChanges {
   place: Place;
-  users: Map<string, Member | null>;
+  users: Map<string, UserChange>;
 }
 
 export interface PresenceObserver {
@@ -104,7 +107,7 @@ export class RedisPresence implements PresenceStore {
   }
 
   hold(place: Place, member: Member): void {
-    this.#change(place, member.user, member);
+    this.#change(place, member.user, { member, isRepeated: false });
   }
 
   release(place: Place, user: string): void {
@@ -163,11 +166,13 @@ export class RedisPresence implements PresenceStore {
     };
   }
 
-  #change(place: Place, user: string, member: Member | null): void {
+  #change(place: Place, user: string, change: UserChange): void {
     const key = placeKey(place);
     const known = this.#pending.get(key) ?? { place, users: new Map() };
     this.#pending.set(key, known);
-    known.users.set(user, member);
+    const pending = known.users.get(user);
+    const isKnown = change?.isRepeated === true && pending?.isRepeated === false;
+    if (!isKnown) known.users.set(user, change);
     this.#flushSoon();
   }
 
@@ -190,14 +195,17 @@ export class RedisPresence implements PresenceStore {
     this.#options.observe.leaseReplaced();
     this.#formerLease ??= this.#lease.name;
     this.#lease = this.#newLease();
-    this.#pending = new Map();
+    // Who goes is not held by the new lease; who has come is news still.
+    for (const { users } of this.#pending.values())
+      for (const [user, change] of users) if (change === null) users.delete(user);
     this.#holdAll();
   }
 
   #holdAll(): void {
     for (const source of this.#sources) {
       for (const { namespace, room, members } of source()) {
-        for (const member of members) this.hold({ namespace, room }, member);
+        const place = { namespace, room };
+        for (const member of members) this.#change(place, member.user, { member, isRepeated: true });
       }
     }
   }
@@ -295,13 +303,13 @@ export class RedisPresence implements PresenceStore {
   }
 
   /** Resolves with how many users the lease holds in the room now, -1 when it has ended. */
-  async #writeRoom(place: Place, users: Map<string, Member | null>, lease: string): Promise<number> {
+  async #writeRoom(place: Place, users: Map<string, UserChange>, lease: string): Promise<number> {
     const all = [...users];
     let holds = 0;
     for (let i = 0; i < all.length && holds >= 0; i += USERS_PER_SCRIPT) {
       const some = all.slice(i, i + USERS_PER_SCRIPT);
-      const come = some.flatMap(([user, member]) => (member === null ? [] : [user, infoText(member)]));
-      const go = some.flatMap(([user, member]) => (member === null ? [user] : []));
+      const come = some.flatMap(([user, change]) => (change === null ? [] : [user, infoText(change)]));
+      const go = some.flatMap(([user, change]) => (change === null ? [user] : []));
       holds = await this.#runChange(place, lease, ['0', come.length / 2, ...come, ...go]);
     }
     return holds;
@@ -348,7 +356,8 @@ export async function readPresence(
   return { members, count, version, ...(last !== undefined && rows.length > limit * 2 && { next: last }) };
 }
 
-const infoText = ({ info }: Member): string => (info === undefined ? '' : JSON.stringify(info));
+const infoText = ({ member: { info }, isRepeated }: NonNullable<UserChange>): string =>
+  (isRepeated ? '=' : '') + (info === undefined ? '' : JSON.stringify(info));
 
 const memberOf = (user: string, info: string): Member =>
   info === '' ? { user } : { user, info: JSON.parse(info) };

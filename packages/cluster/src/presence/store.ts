@@ -12,9 +12,13 @@ export const placeKey = ({ namespace, room }: Place): string => `${namespace} ${
 /** Somebody who is in a room, with however many sockets on however many nodes. */
 export interface Member {
   user: string;
-  /** What the token of the socket that came first says of the user. */
+  /** What the token of the socket that came last says of the user. */
   info?: unknown;
 }
+
+/** Whether the same is said of a user twice. */
+export const isSameInfo = (one: { info?: unknown }, other: { info?: unknown }): boolean =>
+  one.info === other.info || JSON.stringify(one.info) === JSON.stringify(other.info);
 
 /** Members of one room in the order of their names. */
 export interface PresencePage {
@@ -32,7 +36,7 @@ export interface PresenceChange {
   /** One more than before it; anything else means that a change was missed. */
   version: number;
   count: number;
-  /** Both absent in a room that is too large to be told who came and went. */
+  /** Both absent in a room that is too large to be told who came and went. Who is there already came with other info. */
   joined?: Member[] | undefined;
   left?: string[] | undefined;
 }
@@ -44,7 +48,10 @@ export interface Holding extends Place {
 
 /** Who is present in which room, for all processes. A user stays a member of a room while any process holds them there. */
 export interface PresenceStore extends AsyncDisposable {
-  /** Holds a user in a room for this process; carried out in the background, however long Redis is away. */
+  /**
+   * Holds a user in a room for this process, or says that they are there with other info; carried out in the background,
+   * however long Redis is away.
+   */
   hold(place: Place, member: Member): void;
   release(place: Place, user: string): void;
   /** Where to read everything that this process holds, should the store have lost it. */

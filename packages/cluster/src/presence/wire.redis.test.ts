@@ -98,7 +98,7 @@ it('a room that release 0.1 keeps is read, and changed by both releases', async 
   const page = { members: MEMBERS, count: 3, version: FIRST + 3 };
   expect(await readPresence(link.pub, PLACE, { limit: 10 })).toEqual(page);
   await using node = await open('next', 'x');
-  node.store.hold(PLACE, { user: 'alice' });
+  node.store.hold(PLACE, ALICE);
   node.store.hold(PLACE, { user: 'dave' });
   await eventually(() => expect(node.changes).toEqual([{ version: FIRST + 4, count: 4 }]));
   expect(await other.hget(keys.presentMembers('/', PLACE.room), 'alice')).toBe('2 {"name":"Älice"}');
