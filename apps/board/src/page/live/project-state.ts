@@ -12,8 +12,18 @@ export type ProjectEvent = {
   [Name in keyof ProjectEvents]: { event: Name; data: ProjectEvents[Name] };
 }[keyof ProjectEvents];
 
+/** Where somebody here has put a task, which the board has not answered yet. */
+export interface Move {
+  id: string;
+  taskId: string;
+  columnId: string;
+  position: number;
+}
+
 /** What a page knows of its project. */
 export interface ProjectState extends Omit<ProjectSnapshot, 'messages'> {
+  /** Shown on top of what was told, in their order; `tasks` is only ever what was told. */
+  moves: readonly Move[];
   messages: readonly Message[];
   /** Whether there may be older messages than the first. */
   hasOlder: boolean;
@@ -25,9 +35,9 @@ export type Action =
   | { type: 'fetching' }
   | { type: 'fetched'; snapshot: ProjectSnapshot }
   | { type: 'told'; event: ProjectEvent }
-  /** What somebody does here is shown before the board has answered; `restored` takes it back. */
-  | { type: 'expected'; task: Task }
-  | { type: 'restored'; task: Task }
+  /** What somebody does here is shown until the board has `answered`, whichever way. */
+  | { type: 'moved'; move: Move }
+  | { type: 'answered'; moveId: string }
   | { type: 'older'; messages: readonly Message[] }
   | { type: 'read'; upTo: number };
 
@@ -54,6 +64,13 @@ const without = <Item extends { id: string }>(items: readonly Item[], id: string
   items.filter((item) => item.id !== id);
 
 const byName = (a: Member, b: Member): number => a.name.localeCompare(b.name);
+
+/** The tasks as they are shown: those that are being moved stand where they were put. */
+export const shownTasks = ({ tasks, moves }: Pick<ProjectState, 'tasks' | 'moves'>): Task[] =>
+  tasks.map((task) => {
+    const move = moves.findLast(({ taskId }) => taskId === task.id);
+    return move === undefined ? task : { ...task, columnId: move.columnId, position: move.position };
+  });
 
 const applied = (state: ProjectState, { event, data }: ProjectEvent): ProjectState => {
   switch (event) {
@@ -83,6 +100,7 @@ const applied = (state: ProjectState, { event, data }: ProjectEvent): ProjectSta
 const fetched = (before: ProjectState | undefined, snapshot: ProjectSnapshot): ProjectState => {
   const fresh: ProjectState = {
     ...snapshot,
+    moves: before?.moves ?? [],
     hasOlder: snapshot.messages.length >= MESSAGES_PER_PAGE,
     held: undefined,
   };
@@ -99,9 +117,10 @@ export const reduceProject = (state: ProjectState | undefined, action: Action): 
       const held = state.held && [...state.held, action.event];
       return { ...applied(state, action.event), held };
     }
-    case 'expected':
-    case 'restored':
-      return { ...state, tasks: withOne(state.tasks, action.task) };
+    case 'moved':
+      return { ...state, moves: [...state.moves, action.move] };
+    case 'answered':
+      return { ...state, moves: without(state.moves, action.moveId) };
     case 'older':
       return {
         ...state,

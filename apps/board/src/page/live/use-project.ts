@@ -1,9 +1,15 @@
 import type { FanfareError, RoomState } from '@fanfare/client';
 import type { RoomView } from '@fanfare/client/react';
-import { type Dispatch, useCallback, useReducer, useState } from 'react';
+import { type Dispatch, useCallback, useMemo, useReducer, useState } from 'react';
 import type { ProjectSnapshot } from '../../contract.ts';
 import { RequestError, request } from '../ui/request.ts';
-import { type Action, type ProjectEvent, type ProjectState, reduceProject } from './project-state.ts';
+import {
+  type Action,
+  type ProjectEvent,
+  type ProjectState,
+  reduceProject,
+  shownTasks,
+} from './project-state.ts';
 import { useProjectRoom } from './use-project-room.ts';
 
 /** A project as it is now. */
@@ -41,5 +47,6 @@ export const useProject = (projectId: string): LiveProject => {
   const removed = isOut(room.state, room.error)
     ? new RequestError('forbidden', 'You are no longer in this project')
     : undefined;
-  return { state, dispatch, room, problem: removed ?? problem };
+  const shown = useMemo(() => state && { ...state, tasks: shownTasks(state) }, [state]);
+  return { state: shown, dispatch, room, problem: removed ?? problem };
 };

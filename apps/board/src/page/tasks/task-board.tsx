@@ -22,7 +22,7 @@ export const TaskBoard = (part: ProjectPart): ReactNode => {
       const { place, ...target } = step;
       const column = state.columns.find(({ id }) => id === target.columnId);
       setSaid(`${task.title}: moved to ${column?.title ?? 'another column'}, place ${place}`);
-      void actions.move(task, target);
+      actions.move(task, target);
     },
     [state, actions],
   );

@@ -40,7 +40,7 @@ export const TaskColumn = ({ part, column, actions, onOpen, onStep }: TaskColumn
     if (task === undefined) return;
     event.preventDefault();
     const beforeId = beforeAt(event.currentTarget, event.clientY);
-    if (beforeId !== task.id) void actions.move(task, { columnId: column.id, beforeId });
+    if (beforeId !== task.id) actions.move(task, { columnId: column.id, beforeId });
   };
   const create = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();

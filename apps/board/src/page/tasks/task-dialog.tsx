@@ -81,9 +81,7 @@ export const TaskDialog = ({ part, task, actions, onClose }: TaskDialogProps): R
               Column
               <select
                 value={task.columnId}
-                onChange={(event) =>
-                  void actions.move(task, { columnId: event.target.value, beforeId: null })
-                }
+                onChange={(event) => actions.move(task, { columnId: event.target.value, beforeId: null })}
               >
                 {state.columns.map(({ id, title }) => (
                   <option key={id} value={id}>

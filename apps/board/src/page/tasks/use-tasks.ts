@@ -1,6 +1,7 @@
-import { useCallback } from 'react';
+import { useCallback, useRef } from 'react';
 import type { Task } from '../../contract.ts';
 import type { ProjectPart } from '../live/project-part.ts';
+import { newId } from '../ui/new-id.ts';
 import { messageOf, request } from '../ui/request.ts';
 import { useTeller } from '../ui/toasts.tsx';
 
@@ -12,7 +13,7 @@ export interface Target {
 
 export interface TaskActions {
   create: (columnId: string, title: string) => Promise<boolean>;
-  move: (task: Task, target: Target) => Promise<void>;
+  move: (task: Task, target: Target) => void;
   remove: (task: Task) => Promise<boolean>;
 }
 
@@ -22,8 +23,8 @@ export const tasksIn = (tasks: readonly Task[], columnId: string): Task[] =>
   tasks.filter((task) => task.columnId === columnId).sort(byPosition);
 
 /** A position between two neighbours, as the board's backend will choose it too. */
-const positionAt = (tasks: readonly Task[], { columnId, beforeId }: Target, moving: Task): number => {
-  const others = tasksIn(tasks, columnId).filter(({ id }) => id !== moving.id);
+const positionAt = (tasks: readonly Task[], { columnId, beforeId }: Target, taskId: string): number => {
+  const others = tasksIn(tasks, columnId).filter(({ id }) => id !== taskId);
   const found = others.findIndex(({ id }) => id === beforeId);
   const index = found < 0 ? others.length : found;
   const above = others[index - 1]?.position;
@@ -51,17 +52,25 @@ export const useTasks = ({ projectId, state, dispatch }: ProjectPart): TaskActio
     [projectId, dispatch, warn],
   );
 
+  // One after the other: where a task goes is said by its neighbours, which an earlier move may change.
+  const turn = useRef(Promise.resolve());
   const move = useCallback(
-    async (task: Task, target: Target) => {
-      const position = positionAt(tasks, target, task);
-      dispatch({ type: 'expected', task: { ...task, columnId: target.columnId, position } });
-      try {
-        const data = await request<Task>('POST', `/tasks/${task.id}/move`, target);
-        dispatch({ type: 'told', event: { event: 'task:moved', data } });
-      } catch (error) {
-        dispatch({ type: 'restored', task });
-        warn(messageOf(error));
-      }
+    ({ id: taskId }: Task, target: Target) => {
+      const { columnId } = target;
+      const moveId = newId();
+      dispatch({
+        type: 'moved',
+        move: { id: moveId, taskId, columnId, position: positionAt(tasks, target, taskId) },
+      });
+      turn.current = turn.current.then(async () => {
+        try {
+          const data = await request<Task>('POST', `/tasks/${taskId}/move`, target);
+          dispatch({ type: 'told', event: { event: 'task:moved', data } });
+        } catch (error) {
+          warn(messageOf(error));
+        }
+        dispatch({ type: 'answered', moveId });
+      });
     },
     [tasks, dispatch, warn],
   );
