@@ -20,34 +20,42 @@ export const TaskDialog = ({ part, task, actions, onClose }: TaskDialogProps): R
   const { warn } = useTeller();
   // What is edited is of this state: meanwhile others may change it, which is said and not overwritten.
   const [base, setBase] = useState(task);
+  // Another form for the words of others alone: what was typed outlives everything else.
+  const [shows, setShows] = useState(0);
   const isOutdated = base.title !== task.title || base.description !== task.description;
 
-  const send = async (work: () => Promise<Task>): Promise<void> => {
+  const send = async (work: () => Promise<Task>): Promise<Task | undefined> => {
     try {
       const data = await work();
       dispatch({ type: 'told', event: { event: 'task:updated', data } });
-      setBase(data);
+      return data;
     } catch (error) {
       warn(messageOf(error));
+      return undefined;
     }
   };
-  const save = (event: FormEvent<HTMLFormElement>) => {
+  const save = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const [title, description] = [String(form.get('title')), String(form.get('description'))];
     // A task that was only moved or assigned meanwhile still has the words that were edited.
     const { version } = isOutdated ? base : task;
-    void send(() => request('PATCH', `/tasks/${task.id}`, { title, description, version }));
+    const saved = await send(() => request('PATCH', `/tasks/${task.id}`, { title, description, version }));
+    if (saved !== undefined) setBase(saved);
   };
   const assign = (userId: string) =>
     void send(() => request('PUT', `/tasks/${task.id}/assignee`, { userId: userId === '' ? null : userId }));
+  const showNew = () => {
+    setBase(task);
+    setShows((count) => count + 1);
+  };
   const remove = async () => {
     if (await actions.remove(task)) onClose();
   };
 
   return (
     <Dialog title={task.title} onClose={onClose}>
-      <form onSubmit={save} className="task-form" key={`${base.id} ${base.version}`}>
+      <form onSubmit={(event) => void save(event)} className="task-form" key={shows}>
         <fieldset disabled={!mayWrite}>
           <label>
             Task
@@ -60,7 +68,7 @@ export const TaskDialog = ({ part, task, actions, onClose }: TaskDialogProps): R
           {isOutdated && (
             <p role="alert" className="problem">
               Somebody else changed these words.{' '}
-              <button type="button" onClick={() => setBase(task)}>
+              <button type="button" onClick={showNew}>
                 Show the new ones
               </button>
             </p>
