@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useRef } from 'react';
 /** A modal window: the browser keeps the focus inside, and Escape closes it. */
 export const Dialog = (props: { title: string; onClose: () => void; children: ReactNode }): ReactNode => {
   const ref = useRef<HTMLDialogElement>(null);
+  const pressed = useRef<EventTarget>(null);
   useEffect(() => {
     const dialog = ref.current;
     if (dialog !== null && !dialog.open) dialog.showModal();
@@ -17,8 +18,12 @@ export const Dialog = (props: { title: string; onClose: () => void; children: Re
         event.preventDefault();
         props.onClose();
       }}
+      onPointerDown={(event) => {
+        pressed.current = event.target;
+      }}
       onClick={(event) => {
-        if (event.target === ref.current) props.onClose();
+        // Text that is selected out of the window ends in a click on what is around it.
+        if (event.target === ref.current && pressed.current === ref.current) props.onClose();
       }}
     >
       <div className="dialog-body">
