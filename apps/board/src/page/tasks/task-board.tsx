@@ -18,11 +18,12 @@ export const TaskBoard = (part: ProjectPart): ReactNode => {
   const move = useCallback(
     (task: Task, key: string) => {
       const step = stepOf(state, task, key);
-      if (step === undefined) return;
+      if (step === undefined) return false;
       const { place, ...target } = step;
       const column = state.columns.find(({ id }) => id === target.columnId);
       setSaid(`${task.title}: moved to ${column?.title ?? 'another column'}, place ${place}`);
       actions.move(task, target);
+      return true;
     },
     [state, actions],
   );

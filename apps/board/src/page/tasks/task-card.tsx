@@ -7,8 +7,8 @@ export interface TaskCardProps {
   assignee: User | undefined;
   mayMove: boolean;
   onOpen: () => void;
-  /** Shift and this arrow key. */
-  onStep: (key: string) => void;
+  /** Shift and this arrow key; whether there was a way to go. */
+  onStep: (key: string) => boolean;
   onDragStart: (event: DragEvent) => void;
 }
 
@@ -37,8 +37,11 @@ export const TaskCard = ({
   const step = (event: KeyboardEvent) => {
     if (!mayMove || !event.shiftKey || !event.key.startsWith('Arrow')) return;
     event.preventDefault();
-    stepped = task.id;
-    onStep(event.key);
+    if (onStep(event.key)) stepped = task.id;
+  };
+  // Whoever has gone on to something else keeps the focus there.
+  const left = () => {
+    if (stepped === task.id) stepped = undefined;
   };
   const facts = [
     assignee === undefined ? 'nobody has it yet' : `${assignee.name} has it`,
@@ -57,6 +60,7 @@ export const TaskCard = ({
       }
       onClick={onOpen}
       onKeyDown={step}
+      onBlur={left}
       onDragStart={onDragStart}
     >
       {/* Another element for each state: its appearance shows that something has changed. */}

@@ -11,7 +11,7 @@ export interface TaskColumnProps {
   column: Column;
   actions: TaskActions;
   onOpen: (taskId: string) => void;
-  onStep: (task: Task, key: string) => void;
+  onStep: (task: Task, key: string) => boolean;
 }
 
 /** The task whose upper half is below the pointer: what is dropped goes before it. */
