@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import type { User } from '../../contract.ts';
+import { NoProject } from '../projects/no-project.tsx';
 import { TopBar } from '../projects/top-bar.tsx';
 import { Avatar } from '../ui/avatar.tsx';
 import { Link } from '../ui/link.tsx';
@@ -23,16 +24,17 @@ const useNow = (): number => {
 
 /** A project from afar: for a screen on the wall, and for those who may only look. */
 export const DashboardPage = ({ projectId, user }: { projectId: string; user: User }): ReactNode => {
-  const { numbers, problem, isCatchingUp } = useNumbers(projectId);
+  const { numbers, problem, isLive } = useNumbers(projectId);
   const now = useNow();
-  if (numbers === undefined) {
-    return <p className="whole-page">{problem === undefined ? 'One moment …' : problem.message}</p>;
+  if (problem !== undefined && (numbers === undefined || !problem.mayRetry)) {
+    return <NoProject user={user} problem={problem} />;
   }
+  if (numbers === undefined) return <p className="whole-page">One moment …</p>;
   const { project, columns, tasks, comments, messages } = numbers;
   const minutes = perMinute(messages, now);
   return (
     <>
-      <TopBar user={user} isCatchingUp={isCatchingUp}>
+      <TopBar user={user} isCatchingUp={!isLive}>
         <div className="project-head">
           <h1>{project.name}</h1>
           <span className={`status ${project.status}`}>{project.status}</span>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Message } from '../../contract.ts';
-import { applyEvent, type Numbers, perMinute } from './numbers.ts';
+import { applyEvent, type Numbers, perMinute, reduceNumbers } from './numbers.ts';
 
 const MINUTE_MS = 60_000;
 const NOW = 1_800_000_000_000;
@@ -33,4 +33,12 @@ test('a dashboard that stays open forgets the messages that its chart no longer 
   const { messages } = hours.reduce(applyEvent, EMPTY);
   expect(messages).toHaveLength(30);
   expect(perMinute(messages, NOW + 179 * MINUTE_MS)).toEqual(Array.from({ length: 30 }, () => 1));
+});
+
+test('what is told while another snapshot is on its way is in the numbers after it', () => {
+  const before = reduceNumbers(undefined, { type: 'fetched', snapshot: EMPTY });
+  const fetching = reduceNumbers(before, { type: 'fetching' });
+  const told = reduceNumbers(fetching, { type: 'told', event: sent('a', NOW) });
+  const after = reduceNumbers(told, { type: 'fetched', snapshot: EMPTY });
+  expect(after).toMatchObject({ numbers: { messages: [{ id: 'a', at: NOW }] }, held: undefined });
 });

@@ -1,5 +1,5 @@
 import type { Comment, DashboardSnapshot, Message, Task } from '../../contract.ts';
-import type { ProjectEvent } from '../live/project-state.ts';
+import type { ProjectEvent, SnapshotAction } from '../live/project-state.ts';
 
 /** What a dashboard shows; it stays true by the events of the room. */
 export type Numbers = DashboardSnapshot;
@@ -54,6 +54,25 @@ export const applyEvent = (numbers: Numbers, { event, data }: ProjectEvent): Num
     default:
       return numbers;
   }
+};
+
+export interface NumbersState {
+  numbers: Numbers;
+  /** What came while a newer snapshot was on its way: it is applied to that one too. */
+  held: readonly ProjectEvent[] | undefined;
+}
+
+export const reduceNumbers = (
+  state: NumbersState | undefined,
+  action: SnapshotAction<DashboardSnapshot>,
+): NumbersState | undefined => {
+  if (action.type === 'fetched') {
+    return { numbers: (state?.held ?? []).reduce(applyEvent, action.snapshot), held: undefined };
+  }
+  if (state === undefined) return undefined;
+  if (action.type === 'fetching') return { ...state, held: [] };
+  const { event } = action;
+  return { numbers: applyEvent(state.numbers, event), held: state.held && [...state.held, event] };
 };
 
 /** Messages of each of the last minutes, the current one last. */

@@ -31,10 +31,14 @@ export interface ProjectState extends Omit<ProjectSnapshot, 'messages'> {
   held: readonly ProjectEvent[] | undefined;
 }
 
-export type Action =
+/** What is told between the two belongs to the snapshot too, which may have been read before it. */
+export type SnapshotAction<Snapshot> =
   | { type: 'fetching' }
-  | { type: 'fetched'; snapshot: ProjectSnapshot }
-  | { type: 'told'; event: ProjectEvent }
+  | { type: 'fetched'; snapshot: Snapshot }
+  | { type: 'told'; event: ProjectEvent };
+
+export type Action =
+  | SnapshotAction<ProjectSnapshot>
   /** What somebody does here is shown until the board has `answered`, whichever way. */
   | { type: 'moved'; move: Move }
   | { type: 'answered'; moveId: string }

@@ -6,7 +6,7 @@ import { usePresent } from '../live/use-present.ts';
 import { useProject } from '../live/use-project.ts';
 import { People } from '../people/people.tsx';
 import { TaskBoard } from '../tasks/task-board.tsx';
-import { Link } from '../ui/link.tsx';
+import { NoProject } from './no-project.tsx';
 import { ProjectHead } from './project-head.tsx';
 import { TopBar } from './top-bar.tsx';
 import './project-page.css';
@@ -31,7 +31,7 @@ const useIsWide = (): boolean => {
 };
 
 export const ProjectPage = ({ projectId, user }: { projectId: string; user: User }): ReactNode => {
-  const { state, dispatch, room, problem } = useProject(projectId);
+  const { state, dispatch, room, isLive, problem } = useProject(projectId);
   const present = usePresent(state === undefined ? null : projectId, state?.members ?? []);
   const isWide = useIsWide();
   const [tab, setTab] = useState<Tab>('tasks');
@@ -39,22 +39,14 @@ export const ProjectPage = ({ projectId, user }: { projectId: string; user: User
   const unread = useUnread({ state, user, isShown: side === 'chat', dispatch, projectId });
 
   if (problem !== undefined && (state === undefined || !problem.mayRetry)) {
-    return (
-      <>
-        <TopBar user={user} />
-        <main className="whole-page">
-          <p role="alert">{problem.message}</p>
-          <Link to="/">All projects</Link>
-        </main>
-      </>
-    );
+    return <NoProject user={user} problem={problem} />;
   }
   if (state === undefined) return <p className="whole-page">One moment …</p>;
   const role = state.members.find(({ id }) => id === user.id)?.role ?? 'viewer';
   const shared = { projectId, user, role, state, dispatch, room, mayWrite: role !== 'viewer', present };
   return (
     <div className="project-page">
-      <TopBar user={user} isCatchingUp={room.state === 'joining'}>
+      <TopBar user={user} isCatchingUp={!isLive}>
         <ProjectHead {...shared} />
       </TopBar>
       <nav className="tabs" aria-label="Parts of the project">
