@@ -217,6 +217,58 @@ test('who is given another role is told so once, and another invitation changes 
   expect((await read(mate, projectId)).members.find(({ id }) => id === mate.id)?.role).toBe('member');
 });
 
+test('an order that the cluster refuses holds up no other one, and is given again', async () => {
+  const owner = await board.signUp('remover');
+  const [stuck, gone] = [await board.signUp('stuck'), await board.signUp('gone')];
+  const projectId = await newProject(owner);
+  for (const name of ['stuck', 'gone'])
+    await owner.ask('POST', `/projects/${projectId}/members`, { name, role: 'member' });
+  const order = ({ id }: { id: string }) => `DELETE /v1/rooms/project:${projectId}/users/${id}`;
+  board.orders.refuse(stuck.id);
+  for (const { id } of [stuck, gone]) {
+    expect((await owner.ask('DELETE', `/projects/${projectId}/members/${id}`)).status).toBe(204);
+  }
+  expect(board.orders.taken).toContain(order(gone));
+  expect(board.orders.taken).not.toContain(order(stuck));
+  board.orders.refuse();
+  await eventually(async () => {
+    expect(board.orders.taken).toContain(order(stuck));
+    expect((await database.query('select id from removals')).rows).toEqual([]);
+  });
+});
+
+test('who becomes a viewer loses what the tokens of a member allow, and an invitation takes no order back', async () => {
+  const owner = await board.signUp('demoter');
+  const mate = await board.signUp('demoted');
+  const projectId = await newProject(owner);
+  const give = (role: string) =>
+    owner.ask('POST', `/projects/${projectId}/members`, { name: 'demoted', role });
+  const order = `DELETE /v1/rooms/project:${projectId}/users/${mate.id}`;
+  await give('member');
+  expect(board.orders.taken).not.toContain(order);
+  board.orders.refuse(projectId);
+  await give('viewer');
+  await give('member');
+  board.orders.refuse();
+  await eventually(() => expect(board.orders.taken).toContain(order));
+});
+
+test('signing out ends the tokens of this login, and of no other one', async () => {
+  const here = await board.signUp('leaver');
+  const there = board.visitor();
+  await there.ask('POST', '/session', { name: 'leaver', password: 'long enough' });
+  const sidOf = async (visitor: Visitor) => {
+    const { token } = z.object({ token: z.string() }).parse((await visitor.ask('POST', '/token')).body);
+    return decodeJwt(token).sid;
+  };
+  const [sid, other] = [await sidOf(here), await sidOf(there)];
+  expect(other).not.toBe(sid);
+  await here.ask('DELETE', '/session');
+  const order = (session: unknown) => `POST /v1/revocations ${JSON.stringify({ session })}`;
+  await eventually(() => expect(board.orders.taken).toContain(order(sid)));
+  expect(board.orders.taken).not.toContain(order(other));
+});
+
 test('a message whose answer was lost is sent again with its id, and is there once', async () => {
   const owner = await board.signUp('again');
   const projectId = await newProject(owner);

@@ -16,8 +16,8 @@ import { peopleRoutes } from './people/routes.ts';
 import { memberRoutes } from './projects/member-routes.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { readColumns, readProject } from './projects/snapshot.ts';
+import { createOrders } from './room/orders.ts';
 import { createPositions } from './room/position.ts';
-import { createRemovals } from './room/removals.ts';
 import { commentRoutes } from './tasks/comment-routes.ts';
 import { taskRoutes } from './tasks/routes.ts';
 import { readComments, readTasks } from './tasks/store.ts';
@@ -60,9 +60,9 @@ export const createBoard = async (config: BoardConfig): Promise<Board> => {
   const page = await buildPage(config.pageMode);
 
   const { cluster } = config;
-  const sessions = createSessions(db);
   const positionOf = createPositions(cluster, log);
-  const removals = stack.use(createRemovals(db, cluster, log));
+  const orders = stack.use(createOrders(db, cluster, log));
+  const sessions = createSessions(db, orders);
   const tasks = readTasks;
   const app = createApp({
     log,
@@ -71,7 +71,7 @@ export const createBoard = async (config: BoardConfig): Promise<Board> => {
     routers: [
       accountRoutes({ db, sessions, tokenSecret: cluster.tokenSecret, sampleData: config.sampleData }),
       projectRoutes({ db, sessions, positionOf, readers: { tasks, messages: readMessages } }),
-      memberRoutes({ db, sessions, removals }),
+      memberRoutes({ db, sessions, orders }),
       taskRoutes({ db, sessions }),
       commentRoutes({ db, sessions }),
       chatRoutes({ db, sessions }),
@@ -97,7 +97,7 @@ export const createBoard = async (config: BoardConfig): Promise<Board> => {
       await once(server, 'listening');
       const address = server.address();
       const port = typeof address === 'object' && address !== null ? address.port : config.port;
-      void removals.settle();
+      void orders.settle();
       log.info({ port, pid: process.pid }, 'listening');
       return port;
     },

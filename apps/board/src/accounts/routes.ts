@@ -78,7 +78,7 @@ export const accountRoutes = ({ db, sessions, tokenSecret, sampleData }: Account
 
   router.post('/token', async (request, response) => {
     const user = await sessions.user(request);
-    response.json({ token: await issueToken(db, user, tokenSecret) });
+    response.json({ token: await issueToken(db, { user, sid: sessions.sid(request) }, tokenSecret) });
   });
 
   return router;

@@ -3,6 +3,7 @@ import type { CookieOptions, Request, Response } from 'express';
 import type { User } from '../contract.ts';
 import type { Database } from '../database/database.ts';
 import { BoardError } from '../http/error.ts';
+import { type Orders, revoke } from '../room/orders.ts';
 
 const COOKIE = 'board_session';
 const SESSION_DAYS = 30;
@@ -10,6 +11,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The database holds only the hash: who reads it cannot sign in with what stands there. */
 const hashOf = (id: string): string => createHash('sha256').update(id).digest('base64url');
+
+/** Names the login in its tokens. */
+const sidOf = (idHash: string): string => hashOf(idHash);
 
 const cookieOf = (request: Request): string | undefined =>
   new RegExp(`(?:^|;\\s*)${COOKIE}=([\\w-]{43})(?:;|$)`).exec(request.headers.cookie ?? '')?.[1];
@@ -27,12 +31,14 @@ export interface Sessions {
   find(request: Request): Promise<User | undefined>;
   /** Throws `signed_out` for nobody. */
   user(request: Request): Promise<User>;
+  /** The login of a request, as its tokens name it. */
+  sid(request: Request): string;
   /** A fresh session in place of any that the request has. */
   begin(request: Request, response: Response, userId: string): Promise<void>;
   end(request: Request, response: Response): Promise<void>;
 }
 
-export const createSessions = (db: Database): Sessions => {
+export const createSessions = (db: Database, orders: Orders): Sessions => {
   const find: Sessions['find'] = async (request) => {
     const id = cookieOf(request);
     if (id === undefined) return undefined;
@@ -46,7 +52,15 @@ export const createSessions = (db: Database): Sessions => {
   };
   const forget = async (request: Request) => {
     const id = cookieOf(request);
-    if (id !== undefined) await db.deleteFrom('sessions').where('id_hash', '=', hashOf(id)).execute();
+    if (id === undefined) return;
+    await db.transaction().execute(async (trx) => {
+      const { numDeletedRows } = await trx
+        .deleteFrom('sessions')
+        .where('id_hash', '=', hashOf(id))
+        .executeTakeFirst();
+      if (numDeletedRows > 0n) await revoke(trx, sidOf(hashOf(id)));
+    });
+    void orders.settle();
   };
   return {
     find,
@@ -55,6 +69,7 @@ export const createSessions = (db: Database): Sessions => {
       if (user === undefined) throw new BoardError('signed_out');
       return user;
     },
+    sid: (request) => sidOf(hashOf(cookieOf(request) ?? '')),
     begin: async (request, response, userId) => {
       await forget(request);
       await db.deleteFrom('sessions').where('expires_at', '<', new Date()).execute();

@@ -37,10 +37,14 @@ const peopleOf = async (db: Database, userId: string): Promise<string[]> => {
   return others.map(({ user_id }) => user_id);
 };
 
-/** A token for the sockets of a user. */
-export const issueToken = async (db: Database, user: User, secret: string): Promise<string> => {
+/** A token for the sockets of a user's login, with which it ends. */
+export const issueToken = async (
+  db: Database,
+  { user, sid }: { user: User; sid: string },
+  secret: string,
+): Promise<string> => {
   const [rooms, users] = await Promise.all([roomsOf(db, user.id), peopleOf(db, user.id)]);
-  const claims = { rooms, users, info: { name: user.name } };
+  const claims = { sid, rooms, users, info: { name: user.name } };
   return new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(user.id)

@@ -90,6 +90,15 @@ const first: Migration = {
   },
 };
 
+const orders: Migration = {
+  up: async (db: Kysely<unknown>) => {
+    const statements = `
+      alter table removals add column id uuid not null default gen_random_uuid();
+      create table revocations (sid text primary key);`;
+    await sql.raw(statements).execute(db);
+  },
+};
+
 /** In the order of their names; one that has run somewhere is never edited. */
 const MIGRATIONS: Record<string, Migration> = {
   '0001-first': first,
@@ -101,6 +110,7 @@ const MIGRATIONS: Record<string, Migration> = {
         .execute(db)
         .then(() => undefined),
   },
+  '0003-orders': orders,
 };
 
 /** Brings the tables up to date; processes that start together wait for each other. */

@@ -46,6 +46,8 @@ export interface Tables {
     text: string;
     created_at: Time;
   };
-  /** Members whose sockets are still to be put out of a room. */
-  removals: { project_id: string; user_id: string };
+  /** Users whose sockets are still to be put out of a room. */
+  removals: { id: Generated<string>; project_id: string; user_id: string };
+  /** Logins that are over, whose tokens are still to be revoked. */
+  revocations: { sid: string };
 }

@@ -6,7 +6,7 @@ import type { Database } from '../database/database.ts';
 import { BoardError } from '../http/error.ts';
 import { idIn, parse } from '../http/parse.ts';
 import { type Changed, changeProject, type Told } from '../room/change.ts';
-import type { Removals } from '../room/removals.ts';
+import { type Orders, putOut } from '../room/orders.ts';
 
 const invite = z.strictObject({
   name: z.string().trim().toLowerCase().max(30),
@@ -16,11 +16,11 @@ const invite = z.strictObject({
 export interface MembersDeps {
   db: Database;
   sessions: Sessions;
-  removals: Removals;
+  orders: Orders;
 }
 
 /** Who takes part in a project, which its owner says. */
-export const memberRoutes = ({ db, sessions, removals }: MembersDeps): Router => {
+export const memberRoutes = ({ db, sessions, orders }: MembersDeps): Router => {
   const router = Router();
 
   router.post('/projects/:project/members', async (request, response) => {
@@ -46,11 +46,10 @@ export const memberRoutes = ({ db, sessions, removals }: MembersDeps): Router =>
         .values({ project_id: projectId, user_id: found.id, role })
         .onConflict((conflict) => conflict.columns(['project_id', 'user_id']).doUpdateSet({ role }))
         .execute();
-      await trx
-        .deleteFrom('removals')
-        .where('project_id', '=', projectId)
-        .where('user_id', '=', found.id)
-        .execute();
+      // Tokens that still allow signals: with the next one the page comes back by itself.
+      if (before !== undefined && before.role !== role && role === 'viewer') {
+        await putOut(trx, { projectId, userId: found.id });
+      }
       const data: Member = { ...found, role };
       if (before?.role === role) return { result: data, tells: [] };
       const news = before
@@ -62,6 +61,7 @@ export const memberRoutes = ({ db, sessions, removals }: MembersDeps): Router =>
       ];
       return { result: data, tells };
     });
+    void orders.settle();
     response.status(201).json(member);
   });
 
@@ -77,14 +77,10 @@ export const memberRoutes = ({ db, sessions, removals }: MembersDeps): Router =>
         .where('user_id', '=', memberId)
         .executeTakeFirst();
       if (numDeletedRows === 0n) throw new BoardError('not_found');
-      await trx
-        .insertInto('removals')
-        .values({ project_id: projectId, user_id: memberId })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
+      await putOut(trx, { projectId, userId: memberId });
       return { result: undefined, tells: [{ event: 'member:removed', data: { id: memberId } }] };
     });
-    await removals.settle();
+    await orders.settle();
     response.status(204).end();
   });
 
