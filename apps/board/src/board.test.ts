@@ -279,6 +279,24 @@ test('a message whose answer was lost is sent again with its id, and is there on
   expect(await told({ project: projectId })).toEqual(['message:sent']);
 });
 
+test('a private message whose answer was lost is there once, and the id of another message is refused', async () => {
+  const from = await board.signUp('writer');
+  const to = await board.signUp('reader');
+  const third = await board.signUp('third');
+  const projectId = await newProject(from);
+  for (const name of ['reader', 'third'])
+    await from.ask('POST', `/projects/${projectId}/members`, { name, role: 'member' });
+  const message = { id: randomUUID(), text: 'Once' };
+  const send = (by: Visitor, { id }: { id: string }, given: object) =>
+    by.ask('POST', `/people/${id}/messages`, given);
+  const first = await send(from, to, message);
+  expect(await send(from, to, { ...message, text: 'Twice' })).toEqual(first);
+  for (const refused of [send(from, third, message), send(third, to, message)]) {
+    expect(await refused).toMatchObject({ status: 400, body: { error: { code: 'invalid' } } });
+  }
+  expect((await third.ask('GET', `/people/${to.id}/messages`)).body).toEqual({ messages: [] });
+});
+
 test('an edit of words that somebody else has changed is refused', async () => {
   const owner = await board.signUp('editor');
   const { taskId } = await newTask(owner);

@@ -6,7 +6,7 @@ import type { Database } from '../database/database.ts';
 import { BoardError } from '../http/error.ts';
 import { idIn, parse, text } from '../http/parse.ts';
 import { tellUsers } from '../room/change.ts';
-import { knownBy, readDirectMessages } from './store.ts';
+import { findDirectMessage, knownBy, readDirectMessages } from './store.ts';
 
 const direct = z.strictObject({ id: z.uuid(), text: text(4000) });
 
@@ -45,18 +45,15 @@ export const peopleRoutes = ({ db, sessions }: { db: Database; sessions: Session
         .onConflict((conflict) => conflict.column('id').doNothing())
         .returning('created_at')
         .executeTakeFirst();
-      const data: DirectMessage = {
-        id: given.id,
-        from: user,
-        to,
-        text: given.text,
-        at: (row?.created_at ?? new Date()).getTime(),
-      };
-      // A row that was there already has been told.
-      const tells =
-        row === undefined
-          ? []
-          : [to, user].map(({ id }) => ({ user: id, event: 'direct:sent' as const, data }));
+      if (row === undefined) {
+        // Sent again because the first answer was lost: it is there, and it has been told.
+        const sent = await findDirectMessage(trx, given.id, [user, to]);
+        if (sent === undefined) throw new BoardError('invalid', 'This id is that of another message');
+        return { result: sent, tells: [] };
+      }
+      const at = row.created_at.getTime();
+      const data: DirectMessage = { id: given.id, from: user, to, text: given.text, at };
+      const tells = [to, user].map(({ id }) => ({ user: id, event: 'direct:sent' as const, data }));
       return { result: data, tells };
     });
     response.status(201).json(message);

@@ -1,5 +1,5 @@
 import type { DirectMessage, User } from '../contract.ts';
-import type { Database } from '../database/database.ts';
+import type { Database, Trx } from '../database/database.ts';
 
 /** Everybody who is in a project with a user. */
 export const knownBy = (db: Database, userId: string): Promise<User[]> =>
@@ -13,6 +13,22 @@ export const knownBy = (db: Database, userId: string): Promise<User[]> =>
     .where('other.user_id', '!=', userId)
     .orderBy('users.name')
     .execute();
+
+/** The message with this id, if it is one from the first to the second. */
+export const findDirectMessage = async (
+  trx: Trx,
+  id: string,
+  [from, to]: readonly [User, User],
+): Promise<DirectMessage | undefined> => {
+  const row = await trx
+    .selectFrom('direct_messages')
+    .select(['text', 'created_at'])
+    .where('id', '=', id)
+    .where('from_id', '=', from.id)
+    .where('to_id', '=', to.id)
+    .executeTakeFirst();
+  return row && { id, from, to, text: row.text, at: row.created_at.getTime() };
+};
 
 /** The last messages between two, in their order. */
 export const readDirectMessages = async (
