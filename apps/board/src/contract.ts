@@ -103,11 +103,11 @@ export interface DirectMessage {
   at: number;
 }
 
-/** What may be lost. */
+/** What may be lost. Pages send it, so it says nothing: who did is in `meta.from`, which is always true. */
 export interface Signals {
-  'typing:started': { name: string };
-  'typing:stopped': { name: string };
-  hugged: { from: User; to: User };
+  'typing:started': null;
+  'typing:stopped': null;
+  hugged: null;
 }
 
 export type BoardEvents = ProjectEvents & InboxEvents & Signals;

@@ -11,7 +11,7 @@ const AGAIN_MS = 1000;
 const EXPIRES_MS = 2400;
 
 /** Tells the others that one writes. */
-export const useOwnTyping = ({ projectId, user, mayWrite }: ProjectPart) => {
+export const useOwnTyping = ({ projectId, mayWrite }: ProjectPart) => {
   const client = useClient();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const toldAt = useRef(0);
@@ -19,9 +19,9 @@ export const useOwnTyping = ({ projectId, user, mayWrite }: ProjectPart) => {
   const signal = useCallback(
     (event: 'typing:started' | 'typing:stopped') => {
       // What is lost of it is of no importance.
-      client.signal(projectRoom(projectId), event, { name: user.name }).catch(() => undefined);
+      client.signal(projectRoom(projectId), event, null).catch(() => undefined);
     },
-    [client, projectId, user.name],
+    [client, projectId],
   );
   const stopped = useCallback(() => {
     clearTimeout(timer.current);
@@ -41,25 +41,25 @@ export const useOwnTyping = ({ projectId, user, mayWrite }: ProjectPart) => {
   return { typed, stopped };
 };
 
-/** Names of those who write now. */
-export const useTyping = ({ room }: ProjectPart): readonly string[] => {
-  const [names, setNames] = useState<readonly string[]>([]);
+/** Names of those who write now, but for the user's own in other tabs. */
+export const useTyping = ({ room, state, user }: ProjectPart): readonly string[] => {
+  const [ids, setIds] = useState<readonly string[]>([]);
   const timers = useRef(new Map<string, ReturnType<typeof setTimeout>>());
-  const stop = useCallback((name: string) => {
-    clearTimeout(timers.current.get(name));
-    timers.current.delete(name);
-    setNames((all) => all.filter((one) => one !== name));
+  const stop = useCallback((id: string) => {
+    clearTimeout(timers.current.get(id));
+    timers.current.delete(id);
+    setIds((all) => all.filter((one) => one !== id));
   }, []);
-  useEvent(room, 'typing:started', ({ name }) => {
-    clearTimeout(timers.current.get(name));
+  useEvent(room, 'typing:started', (_, { from: id = '' }) => {
+    clearTimeout(timers.current.get(id));
     timers.current.set(
-      name,
-      setTimeout(() => stop(name), EXPIRES_MS),
+      id,
+      setTimeout(() => stop(id), EXPIRES_MS),
     );
-    setNames((all) => (all.includes(name) ? all : [...all, name]));
+    setIds((all) => (all.includes(id) ? all : [...all, id]));
   });
-  useEvent(room, 'typing:stopped', ({ name }) => stop(name));
-  useEvent(room, 'message:sent', ({ author }) => stop(author.name));
+  useEvent(room, 'typing:stopped', (_, { from: id = '' }) => stop(id));
+  useEvent(room, 'message:sent', ({ author }) => stop(author.id));
   useEffect(() => {
     const all = timers.current;
     return () => {
@@ -67,5 +67,5 @@ export const useTyping = ({ room }: ProjectPart): readonly string[] => {
       all.clear();
     };
   }, []);
-  return names;
+  return state.members.filter(({ id }) => id !== user.id && ids.includes(id)).map(({ name }) => name);
 };

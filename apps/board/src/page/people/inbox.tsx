@@ -1,4 +1,4 @@
-import { useDirect, useEvent, useRoom } from '@fanfare/client/react';
+import { useEvent, useRoom } from '@fanfare/client/react';
 import {
   createContext,
   type ReactNode,
@@ -12,6 +12,7 @@ import {
 import { INBOX, type InboxEvents, type User } from '../../contract.ts';
 import { useRenewedRights } from '../live/live.tsx';
 import { useTeller } from '../ui/toasts.tsx';
+import { useHugged } from './use-hug.ts';
 
 /** Something that came for this user, in the order of the inbox. */
 export type InboxItem = {
@@ -70,14 +71,6 @@ export const describeItem = (item: InboxItem): string => {
 const isNews = (item: InboxItem, user: User): boolean =>
   item.event !== 'direct:sent' || item.data.from.id !== user.id;
 
-/** Hugs go from socket to socket: whoever is away misses them. */
-const useHugs = (user: User): void => {
-  const { tell } = useTeller();
-  useDirect('hugged', ({ from, to }) =>
-    tell(from.id === user.id ? `You hugged ${to.name}!` : `${from.name} hugs you!`),
-  );
-};
-
 const readSeen = (user: User): number => Number(localStorage.getItem(`${SEEN_KEY}-${user.id}`) ?? 0);
 
 /** The logged inbox of the user: what came while they were away is there when they are back. */
@@ -90,7 +83,7 @@ export const InboxProvider = ({ user, children }: { user: User; children: ReactN
   const { tell } = useTeller();
   const renewRights = useRenewedRights();
   const room = useRoom(INBOX, { replay: REPLAY });
-  useHugs(user);
+  useHugged(user);
 
   const add = (item: InboxItem) => {
     // A new session is told of the past again.

@@ -56,7 +56,7 @@ const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
 /** Who takes part, who is here now, and what one may do to them. */
 export const People = (part: ProjectPart): ReactNode => {
   const { state, user, role, projectId, dispatch } = part;
-  const hug = useHug(user);
+  const hug = useHug();
   const { warn } = useTeller();
   const [writingTo, setWritingTo] = useState<Member>();
   const isOwner = role === 'owner';
