@@ -297,6 +297,26 @@ test('a private message whose answer was lost is there once, and the id of anoth
   expect((await third.ask('GET', `/people/${to.id}/messages`)).body).toEqual({ messages: [] });
 });
 
+test('text that no database can keep is refused wherever it comes in', async () => {
+  const owner = await board.signUp('nul');
+  const { projectId, columnId, taskId } = await newTask(owner);
+  const bad = 'a\0b';
+  const requests = [
+    ['POST', '/session', { name: bad, password: 'x' }],
+    ['POST', '/users', { name: bad, password: 'long enough' }],
+    ['POST', '/projects', { name: bad }],
+    ['POST', `/projects/${projectId}/columns`, { title: bad }],
+    ['POST', `/projects/${projectId}/members`, { name: bad, role: 'member' }],
+    ['POST', `/projects/${projectId}/tasks`, { columnId, title: bad }],
+    ['POST', `/projects/${projectId}/messages`, { id: randomUUID(), text: bad }],
+    ['PATCH', `/tasks/${taskId}`, { title: 'Fine', description: bad, version: 1 }],
+    ['POST', `/tasks/${taskId}/comments`, { text: bad }],
+  ] as const;
+  for (const [method, path, body] of requests) {
+    expect([path, await owner.ask(method, path, body)]).toMatchObject([path, { status: 400 }]);
+  }
+});
+
 test('an edit of words that somebody else has changed is refused', async () => {
   const owner = await board.signUp('editor');
   const { taskId } = await newTask(owner);

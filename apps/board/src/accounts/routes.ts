@@ -4,7 +4,7 @@ import type { Me } from '../contract.ts';
 import type { Database } from '../database/database.ts';
 import { SAMPLE_PASSWORD, SAMPLE_USERS } from '../database/sample-data.ts';
 import { BoardError } from '../http/error.ts';
-import { parse } from '../http/parse.ts';
+import { parse, plain } from '../http/parse.ts';
 import { hashPassword, isPassword } from './passwords.ts';
 import type { Sessions } from './sessions.ts';
 import { countTry, forgetTries } from './sign-in-limit.ts';
@@ -21,7 +21,7 @@ const signUp = z.strictObject({
   password: z.string().min(8, 'A password has at least 8 characters').max(200),
 });
 const signIn = z.strictObject({
-  name: z.string().trim().toLowerCase().max(200),
+  name: plain.trim().toLowerCase().max(200),
   password: z.string().max(200),
 });
 

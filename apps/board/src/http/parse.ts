@@ -20,5 +20,10 @@ export const idIn = (request: Request, name: string): string => {
   return data;
 };
 
+/** Any text that a database can keep: PostgreSQL takes no NUL. */
+export const plain = z
+  .string()
+  .refine((given) => !given.includes('\0'), 'It has a character that is no text');
+
 /** Text that a person wrote, without blanks around it. */
-export const text = (maxLength: number) => z.string().trim().min(1, 'Write something first').max(maxLength);
+export const text = (maxLength: number) => plain.trim().min(1, 'Write something first').max(maxLength);

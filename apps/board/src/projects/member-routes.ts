@@ -4,12 +4,12 @@ import type { Sessions } from '../accounts/sessions.ts';
 import { type Member, ROLES } from '../contract.ts';
 import type { Database } from '../database/database.ts';
 import { BoardError } from '../http/error.ts';
-import { idIn, parse } from '../http/parse.ts';
+import { idIn, parse, plain } from '../http/parse.ts';
 import { type Changed, changeProject, type Told } from '../room/change.ts';
 import { type Orders, putOut } from '../room/orders.ts';
 
 const invite = z.strictObject({
-  name: z.string().trim().toLowerCase().max(30),
+  name: plain.trim().toLowerCase().max(30),
   role: z.enum(ROLES).exclude(['owner']),
 });
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Sessions } from '../accounts/sessions.ts';
 import type { Database } from '../database/database.ts';
 import { BoardError } from '../http/error.ts';
-import { idIn, parse, text } from '../http/parse.ts';
+import { idIn, parse, plain, text } from '../http/parse.ts';
 import { allow, projectOf } from '../room/access.ts';
 import { type Changed, changeProject, type Told } from '../room/change.ts';
 import { assertColumn, positionIn, readTask, updateTask } from './store.ts';
@@ -11,7 +11,7 @@ import { assertColumn, positionIn, readTask, updateTask } from './store.ts';
 const create = z.strictObject({ columnId: z.uuid(), title: text(200) });
 const edit = z.strictObject({
   title: text(200),
-  description: z.string().trim().max(10_000),
+  description: plain.trim().max(10_000),
   /** Of the state that was edited: an edit of an older one is refused, so that nobody's words are lost. */
   version: z.int(),
 });
