@@ -3,7 +3,7 @@ import type { ProjectPart } from '../live/project-part.ts';
 import { Avatar } from '../ui/avatar.tsx';
 import { Composer } from './composer.tsx';
 import { MessageList } from './message-list.tsx';
-import { useOutgoing } from './use-outgoing.ts';
+import type { Writing } from './use-outgoing.ts';
 import { useTyping } from './use-typing.ts';
 import './chat.css';
 
@@ -13,8 +13,9 @@ const typingText = (names: readonly string[]): string => {
   return `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} writing …`;
 };
 
-export const Chat = (part: ProjectPart): ReactNode => {
-  const { waiting, send, again } = useOutgoing(part);
+export const Chat = (props: { part: ProjectPart; writing: Writing }): ReactNode => {
+  const { part, writing } = props;
+  const { waiting, send, again } = writing.outgoing;
   const typing = useTyping(part);
   return (
     <section className="chat side" aria-label="Chat">
@@ -32,7 +33,7 @@ export const Chat = (part: ProjectPart): ReactNode => {
         {typingText(typing)}
       </p>
       {part.mayWrite ? (
-        <Composer part={part} onSend={send} />
+        <Composer part={part} draft={writing.draft} onSend={send} />
       ) : (
         <p className="nothing">You may look, but not write here.</p>
       )}

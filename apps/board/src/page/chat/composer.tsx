@@ -1,33 +1,46 @@
-import { type FormEvent, type KeyboardEvent, type ReactNode, useRef } from 'react';
+import { type FormEvent, type KeyboardEvent, type ReactNode, type RefObject, useRef, useState } from 'react';
 import type { ProjectPart } from '../live/project-part.ts';
 import { useOwnTyping } from './use-typing.ts';
 
-export const Composer = (props: { part: ProjectPart; onSend: (text: string) => void }): ReactNode => {
+export const Composer = (props: {
+  part: ProjectPart;
+  draft: RefObject<string>;
+  onSend: (text: string) => void;
+}): ReactNode => {
+  const { draft } = props;
+  const [atFirst] = useState(draft.current);
   const { typed, stopped } = useOwnTyping(props.part);
-  const form = useRef<HTMLFormElement>(null);
+  const box = useRef<HTMLTextAreaElement>(null);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const text = String(new FormData(event.currentTarget).get('text')).trim();
-    if (text === '') return;
+    const text = draft.current.trim();
+    if (text === '' || box.current === null) return;
     props.onSend(text);
     stopped();
-    event.currentTarget.reset();
+    draft.current = '';
+    box.current.value = '';
+  };
+  const input = (event: FormEvent<HTMLTextAreaElement>) => {
+    draft.current = event.currentTarget.value;
+    typed();
   };
   const key = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
     event.preventDefault();
-    form.current?.requestSubmit();
+    box.current?.form?.requestSubmit();
   };
   return (
-    <form ref={form} onSubmit={submit} className="composer">
+    <form onSubmit={submit} className="composer">
       <label>
         <span className="unseen">Message to everybody in the project</span>
         <textarea
+          ref={box}
           name="text"
           rows={2}
           maxLength={4000}
           placeholder="Write to everybody; @name tells somebody"
-          onInput={typed}
+          defaultValue={atFirst}
+          onInput={input}
           onBlur={stopped}
           onKeyDown={key}
         />

@@ -1,5 +1,5 @@
 import { useConnection } from '@fanfare/client/react';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import type { Message } from '../../contract.ts';
 import type { ProjectPart } from '../live/project-part.ts';
 import { newId } from '../ui/new-id.ts';
@@ -35,7 +35,7 @@ const post = async (projectId: string, { id, text }: Outgoing): Promise<Message>
  * Messages on their way: pending, then gone from here because they are sent, or failed. The id is made once, so a message
  * whose answer was lost may be sent again and is there once.
  */
-export const useOutgoing = ({ projectId, dispatch, state }: ProjectPart) => {
+const useOutgoing = ({ projectId, dispatch, state }: ProjectPart) => {
   const [waiting, setWaiting] = useState<readonly Outgoing[]>([]);
   const { status } = useConnection();
 
@@ -92,3 +92,15 @@ export const useOutgoing = ({ projectId, dispatch, state }: ProjectPart) => {
   const told = new Set(state.messages.map(({ id }) => id));
   return { waiting: waiting.filter(({ id }) => !told.has(id)), send, again };
 };
+
+/** What somebody has written and is not stored yet: it outlives the chat, which is not always in sight. */
+export interface Writing {
+  outgoing: ReturnType<typeof useOutgoing>;
+  /** What stands in the composer. */
+  draft: RefObject<string>;
+}
+
+export const useWriting = (part: ProjectPart): Writing => ({
+  outgoing: useOutgoing(part),
+  draft: useRef(''),
+});

@@ -1,7 +1,9 @@
 import { type ReactNode, useEffect, useState } from 'react';
 import type { User } from '../../contract.ts';
 import { Chat } from '../chat/chat.tsx';
+import { useWriting } from '../chat/use-outgoing.ts';
 import { useUnread } from '../chat/use-unread.ts';
+import type { ProjectPart } from '../live/project-part.ts';
 import { usePresent } from '../live/use-present.ts';
 import { useProject } from '../live/use-project.ts';
 import { People } from '../people/people.tsx';
@@ -28,6 +30,18 @@ const useIsWide = (): boolean => {
     return () => query.removeEventListener('change', changed);
   }, [query]);
   return isWide;
+};
+
+const Sides = (props: { part: ProjectPart; isWide: boolean; tab: Tab; side: Tab }): ReactNode => {
+  const { part, isWide, tab, side } = props;
+  const writing = useWriting(part);
+  return (
+    <>
+      {(isWide || tab === 'tasks') && <TaskBoard {...part} />}
+      {side === 'chat' && <Chat part={part} writing={writing} />}
+      {side === 'people' && <People {...part} />}
+    </>
+  );
 };
 
 export const ProjectPage = ({ projectId, user }: { projectId: string; user: User }): ReactNode => {
@@ -66,9 +80,7 @@ export const ProjectPage = ({ projectId, user }: { projectId: string; user: User
           </button>
         ))}
       </nav>
-      {(isWide || tab === 'tasks') && <TaskBoard {...shared} />}
-      {side === 'chat' && <Chat {...shared} />}
-      {side === 'people' && <People {...shared} />}
+      <Sides part={shared} isWide={isWide} tab={tab} side={side} />
     </div>
   );
 };
