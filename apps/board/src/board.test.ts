@@ -339,6 +339,28 @@ test('a task goes before the one that it is dropped on, or to the end', async ()
   expect(await titles()).toBe('abc');
 });
 
+test('tasks that change places seventy times stay in the order of the moves, which all are told', async () => {
+  const owner = await board.signUp('shuffler');
+  const { projectId, columnId, taskId } = await newTask(owner, 'a');
+  const order = [taskId];
+  for (const title of ['b', 'c']) {
+    const { body } = await owner.ask('POST', `/projects/${projectId}/tasks`, { columnId, title });
+    order.push(withId.parse(body).id);
+  }
+  for (let i = 0; i < 70; i += 1) {
+    const last = order.pop() ?? '';
+    await owner.ask('POST', `/tasks/${last}/move`, { columnId, beforeId: order[1] });
+    order.splice(1, 0, last);
+    if (i < 50) continue;
+    expect((await read(owner, projectId)).tasks.map(({ id }) => id)).toEqual(order);
+  }
+  const { tasks } = await read(owner, projectId);
+  const changes = tasks.reduce((sum, { version }) => sum + version - 1, 0);
+  const moves = (await told({ project: projectId })).filter((event) => event === 'task:moved');
+  expect(moves).toHaveLength(changes);
+  expect(changes).toBeGreaterThan(70);
+});
+
 test('the page is built for production, whatever environment builds it', async () => {
   const html = await (await fetch(`${board.url}/board/p/anything`)).text();
   const [, script = ''] = /src="(\/board\/assets\/[^"]+\.js)"/.exec(html) ?? [];

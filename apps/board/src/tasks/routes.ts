@@ -6,7 +6,7 @@ import { BoardError } from '../http/error.ts';
 import { idIn, parse, plain, text } from '../http/parse.ts';
 import { allow, projectOf } from '../room/access.ts';
 import { type Changed, changeProject, type Told } from '../room/change.ts';
-import { assertColumn, positionIn, readTask, updateTask } from './store.ts';
+import { assertColumn, placeIn, readTask, updateTask } from './store.ts';
 
 const create = z.strictObject({ columnId: z.uuid(), title: text(200) });
 const edit = z.strictObject({
@@ -28,7 +28,7 @@ export const taskRoutes = ({ db, sessions }: { db: Database; sessions: Sessions 
     const projectId = idIn(request, 'project');
     const task = await changeProject(db, { user, projectId, to: 'write' }, async (trx) => {
       await assertColumn(trx, projectId, columnId);
-      const position = await positionIn(trx, columnId, { beforeId: null });
+      const { position } = await placeIn(trx, columnId, { beforeId: null });
       const { id } = await trx
         .insertInto('tasks')
         .values({ project_id: projectId, column_id: columnId, title, position })
@@ -63,9 +63,10 @@ export const taskRoutes = ({ db, sessions }: { db: Database; sessions: Sessions 
     const projectId = await projectOf(db, taskId);
     const task = await changeProject(db, { user, projectId, to: 'write' }, async (trx) => {
       await assertColumn(trx, projectId, columnId);
-      const position = await positionIn(trx, columnId, { taskId, beforeId });
+      const { position, renumbered } = await placeIn(trx, columnId, { taskId, beforeId });
       const moved = await updateTask(trx, taskId, { column_id: columnId, position });
-      return { result: moved, tells: [{ event: 'task:moved', data: moved }] };
+      const tells = [...renumbered, moved].map((data) => ({ event: 'task:moved' as const, data }));
+      return { result: moved, tells };
     });
     response.json(task);
   });

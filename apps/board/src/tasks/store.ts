@@ -50,12 +50,18 @@ export const updateTask = async (
 
 const STEP = 1024;
 
-/** The position of a task that is put before another one of the column, or at its end. */
-export const positionIn = async (
+interface Place {
+  position: number;
+  /** Tasks that had to make room for it. */
+  renumbered: readonly Task[];
+}
+
+/** The place of a task that is put before another one of the column, or at its end. */
+export const placeIn = async (
   trx: Trx,
   columnId: string,
   { taskId, beforeId }: { taskId?: string | undefined; beforeId: string | null },
-): Promise<number> => {
+): Promise<Place> => {
   const inColumn = await trx
     .selectFrom('tasks')
     .select(['id', 'position'])
@@ -68,8 +74,16 @@ export const positionIn = async (
   const index = found < 0 ? others.length : found;
   const above = others[index - 1]?.position;
   const below = others[index]?.position;
-  if (below === undefined) return (above ?? 0) + STEP;
-  return above === undefined ? below - STEP : (above + below) / 2;
+  if (below === undefined) return { position: (above ?? 0) + STEP, renumbered: [] };
+  if (above === undefined) return { position: below - STEP, renumbered: [] };
+  const position = (above + below) / 2;
+  if (above < position && position < below) return { position, renumbered: [] };
+  // Half of a gap half as wide each time: after some fifty moves there is no number between the two.
+  const renumbered: Task[] = [];
+  for (const [i, { id }] of others.entries()) {
+    renumbered.push(await updateTask(trx, id, { position: (i + 1) * STEP }));
+  }
+  return { position: (index + 0.5) * STEP, renumbered };
 };
 
 /** Throws `not_found` unless the column is one of the project. */
