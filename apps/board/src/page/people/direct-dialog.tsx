@@ -1,10 +1,11 @@
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { DirectMessage, User } from '../../contract.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { newId } from '../ui/new-id.ts';
 import { messageOf, request } from '../ui/request.ts';
 import { timeText } from '../ui/time.ts';
 import { useTeller } from '../ui/toasts.tsx';
+import { useSubmit } from '../ui/use-submit.ts';
 import { useInboxEvent } from './inbox.tsx';
 
 const withMessages = (known: readonly DirectMessage[], more: readonly DirectMessage[]): DirectMessage[] => {
@@ -33,18 +34,15 @@ export const DirectDialog = (props: { user: User; person: User; onClose: () => v
     }
   });
 
-  const send = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    const text = String(new FormData(form).get('text'));
-    try {
-      const message = await request<DirectMessage>('POST', path, { id: newId(), text });
-      setMessages((known) => withMessages(known, [message]));
-      form.reset();
-    } catch (error) {
-      warn(messageOf(error));
-    }
-  };
+  // The same words sent again are the same message: the answer to the first try may have been lost.
+  const draft = useRef({ id: '', text: '' });
+  const { isSending, submit } = useSubmit(async (form) => {
+    const text = String(form.get('text'));
+    if (draft.current.text !== text) draft.current = { id: newId(), text };
+    const message = await request<DirectMessage>('POST', path, draft.current);
+    draft.current = { id: '', text: '' };
+    setMessages((known) => withMessages(known, [message]));
+  });
 
   return (
     <Dialog title={`Private messages with ${person.name}`} onClose={onClose}>
@@ -58,12 +56,12 @@ export const DirectDialog = (props: { user: User; person: User; onClose: () => v
           </li>
         ))}
       </ol>
-      <form onSubmit={(event) => void send(event)} className="inline-form">
+      <form onSubmit={submit} className="inline-form">
         <label>
           <span className="unseen">Private message to {person.name}</span>
           <input name="text" required maxLength={4000} autoComplete="off" />
         </label>
-        <button type="submit" className="primary">
+        <button type="submit" aria-disabled={isSending} className="primary">
           Send
         </button>
       </form>

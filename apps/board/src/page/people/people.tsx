@@ -1,9 +1,10 @@
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { type Member, ROLES } from '../../contract.ts';
 import type { ProjectPart } from '../live/project-part.ts';
 import { Avatar } from '../ui/avatar.tsx';
 import { messageOf, request } from '../ui/request.ts';
 import { useTeller } from '../ui/toasts.tsx';
+import { useSubmit } from '../ui/use-submit.ts';
 import { DirectDialog } from './direct-dialog.tsx';
 import { useHug } from './use-hug.ts';
 import './people.css';
@@ -23,21 +24,13 @@ const RoleOf = ({ member, onGive }: { member: Member; onGive: (role: string) => 
 );
 
 const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
-  const { warn } = useTeller();
-  const invite = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    const given = Object.fromEntries(new FormData(form));
-    try {
-      const data = await request<Member>('POST', `/projects/${part.projectId}/members`, given);
-      part.dispatch({ type: 'told', event: { event: 'member:added', data } });
-      form.reset();
-    } catch (error) {
-      warn(messageOf(error));
-    }
-  };
+  const { isSending, submit } = useSubmit(async (form) => {
+    const given = Object.fromEntries(form);
+    const data = await request<Member>('POST', `/projects/${part.projectId}/members`, given);
+    part.dispatch({ type: 'told', event: { event: 'member:added', data } });
+  });
   return (
-    <form onSubmit={(event) => void invite(event)} className="inline-form">
+    <form onSubmit={submit} className="inline-form">
       <label>
         <span className="unseen">Name of whom you invite</span>
         <input name="name" placeholder="Name" required autoComplete="off" autoCapitalize="none" />
@@ -48,7 +41,9 @@ const Invite = ({ part }: { part: ProjectPart }): ReactNode => {
           <RoleOptions />
         </select>
       </label>
-      <button type="submit">Invite</button>
+      <button type="submit" aria-disabled={isSending}>
+        Invite
+      </button>
     </form>
   );
 };

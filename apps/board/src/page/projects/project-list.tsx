@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useCallback, useEffect, useState } from 'react';
+import { type ReactNode, useCallback, useEffect, useState } from 'react';
 import type { ProjectListItem, User } from '../../contract.ts';
 import { useRenewedRights } from '../live/live.tsx';
 import { useInboxEvent } from '../people/inbox.tsx';
@@ -6,6 +6,7 @@ import { Link } from '../ui/link.tsx';
 import { messageOf, request } from '../ui/request.ts';
 import { navigate } from '../ui/router.ts';
 import { useTeller } from '../ui/toasts.tsx';
+import { useSubmit } from '../ui/use-submit.ts';
 import { TopBar } from './top-bar.tsx';
 import './project-list.css';
 
@@ -25,17 +26,11 @@ export const ProjectList = ({ user }: { user: User }): ReactNode => {
     if (event.event === 'notified' && event.data.kind === 'invited') load();
   });
 
-  const create = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const name = String(new FormData(event.currentTarget).get('name'));
-    try {
-      const { id } = await request<{ id: string }>('POST', '/projects', { name });
-      renewRights();
-      navigate(`/p/${id}`);
-    } catch (error) {
-      warn(messageOf(error));
-    }
-  };
+  const { isSending, submit } = useSubmit(async (form) => {
+    const { id } = await request<{ id: string }>('POST', '/projects', { name: String(form.get('name')) });
+    renewRights();
+    navigate(`/p/${id}`);
+  });
 
   return (
     <>
@@ -57,12 +52,12 @@ export const ProjectList = ({ user }: { user: User }): ReactNode => {
           ))}
           {projects?.length === 0 && <li>You are in no project yet: begin one, or ask to be invited.</li>}
         </ul>
-        <form onSubmit={(event) => void create(event)} className="inline-form">
+        <form onSubmit={submit} className="inline-form">
           <label>
             <span className="unseen">Name of a new project</span>
             <input name="name" placeholder="A new project" required maxLength={100} />
           </label>
-          <button type="submit" className="primary">
+          <button type="submit" aria-disabled={isSending} className="primary">
             Create
           </button>
         </form>

@@ -1,11 +1,12 @@
 import { useEvent } from '@fanfare/client/react';
-import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import type { Comment, Task } from '../../contract.ts';
 import type { ProjectPart } from '../live/project-part.ts';
 import { Avatar } from '../ui/avatar.tsx';
 import { messageOf, request } from '../ui/request.ts';
 import { timeText } from '../ui/time.ts';
 import { useTeller } from '../ui/toasts.tsx';
+import { useSubmit } from '../ui/use-submit.ts';
 
 /** Oldest first; the same comment may come from the answer and from the room. */
 const withComments = (known: readonly Comment[], more: readonly Comment[]): Comment[] => {
@@ -29,18 +30,11 @@ export const Comments = ({ part, task }: { part: ProjectPart; task: Task }): Rea
     if (comment.taskId === task.id) setComments((known) => withComments(known, [comment]));
   });
 
-  const add = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    const text = String(new FormData(form).get('text'));
-    try {
-      const added = await request<Comment>('POST', `/tasks/${task.id}/comments`, { text });
-      setComments((known) => withComments(known, [added]));
-      form.reset();
-    } catch (error) {
-      warn(messageOf(error));
-    }
-  };
+  const { isSending, submit } = useSubmit(async (form) => {
+    const text = String(form.get('text'));
+    const added = await request<Comment>('POST', `/tasks/${task.id}/comments`, { text });
+    setComments((known) => withComments(known, [added]));
+  });
 
   return (
     <section className="comments-section" aria-label="Comments">
@@ -58,7 +52,7 @@ export const Comments = ({ part, task }: { part: ProjectPart; task: Task }): Rea
         {comments.length === 0 && <li className="nothing">Nobody has said anything yet.</li>}
       </ul>
       {part.mayWrite && (
-        <form onSubmit={(event) => void add(event)} className="inline-form">
+        <form onSubmit={submit} className="inline-form">
           <label>
             <span className="unseen">Your comment</span>
             <input
@@ -69,7 +63,9 @@ export const Comments = ({ part, task }: { part: ProjectPart; task: Task }): Rea
               autoComplete="off"
             />
           </label>
-          <button type="submit">Comment</button>
+          <button type="submit" aria-disabled={isSending}>
+            Comment
+          </button>
         </form>
       )}
     </section>

@@ -1,6 +1,7 @@
-import { type DragEvent, type FormEvent, type ReactNode, useState } from 'react';
+import { type DragEvent, type ReactNode, useState } from 'react';
 import type { Column, Task } from '../../contract.ts';
 import type { ProjectPart } from '../live/project-part.ts';
+import { useSubmit } from '../ui/use-submit.ts';
 import { TaskCard } from './task-card.tsx';
 import { type TaskActions, tasksIn } from './use-tasks.ts';
 
@@ -42,11 +43,7 @@ export const TaskColumn = ({ part, column, actions, onOpen, onStep }: TaskColumn
     const beforeId = beforeAt(event.currentTarget, event.clientY);
     if (beforeId !== task.id) actions.move(task, { columnId: column.id, beforeId });
   };
-  const create = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    if (await actions.create(column.id, String(new FormData(form).get('title')))) form.reset();
-  };
+  const { isSending, submit } = useSubmit((form) => actions.create(column.id, String(form.get('title'))));
 
   return (
     <section
@@ -77,12 +74,17 @@ export const TaskColumn = ({ part, column, actions, onOpen, onStep }: TaskColumn
         ))}
       </ol>
       {mayWrite && (
-        <form onSubmit={(event) => void create(event)} className="inline-form">
+        <form onSubmit={submit} className="inline-form">
           <label>
             <span className="unseen">New task in {column.title}</span>
             <input name="title" placeholder="Add a task" required maxLength={200} autoComplete="off" />
           </label>
-          <button type="submit" className="quiet" aria-label={`Add the task to ${column.title}`}>
+          <button
+            type="submit"
+            aria-disabled={isSending}
+            className="quiet"
+            aria-label={`Add the task to ${column.title}`}
+          >
             +
           </button>
         </form>

@@ -12,7 +12,8 @@ export interface Target {
 }
 
 export interface TaskActions {
-  create: (columnId: string, title: string) => Promise<boolean>;
+  /** Rejects with the reason. */
+  create: (columnId: string, title: string) => Promise<void>;
   move: (task: Task, target: Target) => void;
   remove: (task: Task) => Promise<boolean>;
 }
@@ -40,16 +41,10 @@ export const useTasks = ({ projectId, state, dispatch }: ProjectPart): TaskActio
 
   const create = useCallback(
     async (columnId: string, title: string) => {
-      try {
-        const data = await request<Task>('POST', `/projects/${projectId}/tasks`, { columnId, title });
-        dispatch({ type: 'told', event: { event: 'task:created', data } });
-        return true;
-      } catch (error) {
-        warn(messageOf(error));
-        return false;
-      }
+      const data = await request<Task>('POST', `/projects/${projectId}/tasks`, { columnId, title });
+      dispatch({ type: 'told', event: { event: 'task:created', data } });
     },
-    [projectId, dispatch, warn],
+    [projectId, dispatch],
   );
 
   // One after the other: where a task goes is said by its neighbours, which an earlier move may change.
