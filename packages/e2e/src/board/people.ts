@@ -13,6 +13,8 @@ export interface BoardWorld extends AsyncDisposable {
 export interface EnterOptions extends BrowserContextOptions {
   /** Something on the way refuses websockets. */
   withoutWebSocket?: boolean;
+  /** The clock of their machine is ten minutes ahead. */
+  clockAhead?: boolean;
 }
 
 export interface Person extends AsyncDisposable {
@@ -32,6 +34,11 @@ export interface Person extends AsyncDisposable {
 const REFUSED = `globalThis.WebSocket = class extends WebSocket {
   constructor() { super('ws://127.0.0.1:9/'); }
 };`;
+
+const CLOCK_AHEAD = `{
+  const now = Date.now;
+  Date.now = () => now() + 600_000;
+}`;
 
 /** Told in the first frame of a websocket, or asked for by a poll: behind the `_` is the node. */
 const SESSION = /(?:^0\{"sid":"|[?&]sid=)[\w-]{20}_([a-z0-9-]+)/;
@@ -67,12 +74,14 @@ export const startBoardWorld = async (): Promise<BoardWorld> => {
   const browser: RealBrowser = starting.use(await startBrowser());
   const { url } = await stack.board();
 
-  const enter: BoardWorld['enter'] = async (name, { withoutWebSocket = false, ...options } = {}) => {
+  const enter: BoardWorld['enter'] = async (name, given = {}) => {
+    const { withoutWebSocket = false, clockAhead = false, ...options } = given;
     const opened = await browser.open('about:blank', options);
     const { page } = opened;
     page.setDefaultTimeout(15_000);
     const nodeId = watchNode(page);
     if (withoutWebSocket) await page.addInitScript(REFUSED);
+    if (clockAhead) await page.addInitScript(CLOCK_AHEAD);
     await page.goto(url);
     await page.getByRole('button', { name: new RegExp(`^${name}`) }).click();
     await page.getByRole('link', { name: /Launch day/ }).click();

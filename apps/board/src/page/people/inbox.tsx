@@ -71,18 +71,28 @@ export const describeItem = (item: InboxItem): string => {
 const isNews = (item: InboxItem, user: User): boolean =>
   item.event !== 'direct:sent' || item.data.from.id !== user.id;
 
-const readSeen = (user: User): number => Number(localStorage.getItem(`${SEEN_KEY}-${user.id}`) ?? 0);
+/** The id of the newest item that was there when it was last looked at. Clocks of server and browser may differ. */
+const readSeen = (user: User): string | null => localStorage.getItem(`${SEEN_KEY}-${user.id}`);
+
+/** Those after it; all of them when it is so old that it is not kept, or when there was none. */
+const unseenOf = (items: readonly InboxItem[], seen: string | null): readonly InboxItem[] =>
+  items.slice(items.findIndex(({ id }) => id === seen) + 1);
 
 /** The logged inbox of the user: what came while they were away is there when they are back. */
 export const InboxProvider = ({ user, children }: { user: User; children: ReactNode }): ReactNode => {
   const [items, setItems] = useState<readonly InboxItem[]>([]);
-  const [seenAt, setSeenAt] = useState(() => readSeen(user));
+  const [seen, setSeen] = useState(() => readSeen(user));
   const [listeners] = useState(() => new Set<Listener>());
   const [heard] = useState(() => new Set<string>());
-  const [openedAt] = useState(Date.now);
   const { tell } = useTeller();
   const renewRights = useRenewedRights();
   const room = useRoom(INBOX, { replay: REPLAY });
+  // What comes before the first join is complete has been there before this page.
+  const isPast = useRef(true);
+  const isJoined = room.state === 'joined';
+  useEffect(() => {
+    if (isJoined) isPast.current = false;
+  }, [isJoined]);
   useHugged(user);
 
   const add = (item: InboxItem) => {
@@ -90,7 +100,7 @@ export const InboxProvider = ({ user, children }: { user: User; children: ReactN
     if (heard.has(item.id)) return;
     heard.add(item.id);
     setItems((all) => [...all, item]);
-    if (item.at < openedAt) return;
+    if (isPast.current) return;
     for (const listener of listeners) listener(item);
     if (isNews(item, user)) tell(describeItem(item));
     if (item.event === 'notified' && RIGHTS.has(item.data.kind)) renewRights();
@@ -98,13 +108,15 @@ export const InboxProvider = ({ user, children }: { user: User; children: ReactN
   useEvent(room, 'notified', (data, { id, at }) => add({ id, at, event: 'notified', data }));
   useEvent(room, 'direct:sent', (data, { id, at }) => add({ id, at, event: 'direct:sent', data }));
 
+  const newest = items.at(-1)?.id;
   const see = useCallback(() => {
-    localStorage.setItem(`${SEEN_KEY}-${user.id}`, String(Date.now()));
-    setSeenAt(Date.now());
-  }, [user.id]);
+    if (newest === undefined) return;
+    localStorage.setItem(`${SEEN_KEY}-${user.id}`, newest);
+    setSeen(newest);
+  }, [user.id, newest]);
   const inbox = useMemo<Inbox>(() => {
-    const news = items.filter((item) => isNews(item, user));
-    return { user, items: news, unseen: news.filter(({ at }) => at > seenAt).length, see, listeners };
-  }, [items, user, seenAt, see, listeners]);
+    const newsOf = (some: readonly InboxItem[]) => some.filter((item) => isNews(item, user));
+    return { user, items: newsOf(items), unseen: newsOf(unseenOf(items, seen)).length, see, listeners };
+  }, [items, user, seen, see, listeners]);
   return <Context.Provider value={inbox}>{children}</Context.Provider>;
 };
