@@ -28,6 +28,7 @@ const snapshot = z.object({
   tasks: z.array(z.object({ id: z.string(), title: z.string(), columnId: z.string(), version: z.int() })),
   messages: z.array(z.object({ id: z.string(), text: z.string() })),
   members: z.array(z.object({ id: z.string(), role: z.string() })),
+  unreadBefore: z.int(),
   position: z.null(),
 });
 
@@ -315,6 +316,25 @@ test('text that no database can keep is refused wherever it comes in', async () 
   for (const [method, path, body] of requests) {
     expect([path, await owner.ask(method, path, body)]).toMatchObject([path, { status: 400 }]);
   }
+});
+
+test('a project counts the unread messages that it does not show too, as the list of projects does', async () => {
+  const owner = await board.signUp('talker');
+  const mate = await board.signUp('listener');
+  const projectId = await newProject(owner);
+  await owner.ask('POST', `/projects/${projectId}/members`, { name: 'listener', role: 'member' });
+  const send = (by: Visitor) =>
+    by.ask('POST', `/projects/${projectId}/messages`, { id: randomUUID(), text: 'Hi' });
+  await send(mate);
+  for (let i = 0; i < 53; i += 1) await send(owner);
+  expect(await read(mate, projectId)).toMatchObject({ unreadBefore: 3 });
+  expect((await mate.ask('GET', '/projects')).body).toMatchObject({ projects: [{ unread: 53 }] });
+  expect(await read(owner, projectId)).toMatchObject({ unreadBefore: 1 });
+  const { seq } = z
+    .object({ messages: z.array(z.object({ seq: z.int() })).min(1) })
+    .parse((await mate.ask('GET', `/projects/${projectId}`)).body).messages[0] ?? { seq: 0 };
+  await mate.ask('PUT', `/projects/${projectId}/read`, { upTo: seq });
+  expect(await read(mate, projectId)).toMatchObject({ unreadBefore: 0 });
 });
 
 test('an edit of words that somebody else has changed is refused', async () => {

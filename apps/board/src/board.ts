@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { accountRoutes } from './accounts/routes.ts';
 import { createSessions } from './accounts/sessions.ts';
 import { chatRoutes } from './chat/routes.ts';
-import { readMessages } from './chat/store.ts';
+import { countUnread, readMessages } from './chat/store.ts';
 import type { BoardConfig } from './config.ts';
 import { dashboardRoutes } from './dashboard/routes.ts';
 import { databaseProblem, openDatabase } from './database/database.ts';
@@ -70,7 +70,12 @@ export const createBoard = async (config: BoardConfig): Promise<Board> => {
     problem: () => databaseProblem(db, config.databaseCheckMs),
     routers: [
       accountRoutes({ db, sessions, tokenSecret: cluster.tokenSecret, sampleData: config.sampleData }),
-      projectRoutes({ db, sessions, positionOf, readers: { tasks, messages: readMessages } }),
+      projectRoutes({
+        db,
+        sessions,
+        positionOf,
+        readers: { tasks, messages: readMessages, unreadBefore: countUnread },
+      }),
       memberRoutes({ db, sessions, orders }),
       taskRoutes({ db, sessions }),
       commentRoutes({ db, sessions }),

@@ -132,6 +132,8 @@ export interface ProjectSnapshot {
   messages: Message[];
   /** `seq` of the last message that the user has seen. */
   readUpTo: number;
+  /** How many that the user has not seen are before the first of `messages`. */
+  unreadBefore: number;
   position: Position | null;
 }
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Message } from '../contract.ts';
 import type { Database, Trx } from '../database/database.ts';
 
@@ -26,6 +27,24 @@ export const findMessage = async (
     .where('messages.author_id', '=', where.authorId)
     .executeTakeFirst();
   return row && toMessage(row);
+};
+
+/** How many messages of others before `seq` a member has not seen. */
+export const countUnread = async (
+  db: Database | Trx,
+  { projectId, userId, seq }: { projectId: string; userId: string; seq: number },
+): Promise<number> => {
+  const { unread } = await db
+    .selectFrom('messages')
+    .innerJoin('members', 'members.project_id', 'messages.project_id')
+    .select(sql<number>`count(*)::int`.as('unread'))
+    .where('messages.project_id', '=', projectId)
+    .where('members.user_id', '=', userId)
+    .where('messages.author_id', '!=', userId)
+    .where('messages.seq', '<', seq)
+    .whereRef('messages.seq', '>', 'members.read_up_to')
+    .executeTakeFirstOrThrow();
+  return unread;
 };
 
 const selectMessages = (db: Database | Trx) =>

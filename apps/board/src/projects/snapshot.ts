@@ -42,23 +42,29 @@ const readUpTo = async (db: Database, projectId: string, userId: string): Promis
 export interface SnapshotReaders {
   tasks: (db: Database, projectId: string) => Promise<Task[]>;
   messages: (db: Database, query: { projectId: string; limit: number }) => Promise<Message[]>;
+  unreadBefore: (db: Database, query: { projectId: string; userId: string; seq: number }) => Promise<number>;
 }
 
 /** All that a page shows of a project, in one state of the database. */
 export const readSnapshot = (
   db: Database,
   { projectId, userId }: { projectId: string; userId: string },
-  { tasks, messages }: SnapshotReaders,
+  { tasks, messages, unreadBefore }: SnapshotReaders,
 ): Promise<Snapshot> =>
   db
     .transaction()
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
-    .execute(async (trx) => ({
-      project: await readProject(trx, projectId),
-      columns: await readColumns(trx, projectId),
-      tasks: await tasks(trx, projectId),
-      members: await readMembers(trx, projectId),
-      messages: await messages(trx, { projectId, limit: MESSAGES }),
-      readUpTo: await readUpTo(trx, projectId, userId),
-    }));
+    .execute(async (trx) => {
+      const shown = await messages(trx, { projectId, limit: MESSAGES });
+      const seq = shown[0]?.seq ?? 0;
+      return {
+        project: await readProject(trx, projectId),
+        columns: await readColumns(trx, projectId),
+        tasks: await tasks(trx, projectId),
+        members: await readMembers(trx, projectId),
+        messages: shown,
+        readUpTo: await readUpTo(trx, projectId, userId),
+        unreadBefore: await unreadBefore(trx, { projectId, userId, seq }),
+      };
+    });

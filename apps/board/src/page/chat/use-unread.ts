@@ -16,7 +16,8 @@ export interface UnreadOptions {
 export const useUnread = ({ state, user, projectId, isShown, dispatch }: UnreadOptions): number => {
   const readUpTo = state?.readUpTo ?? 0;
   const unread = (state?.messages ?? []).filter(({ seq, author }) => seq > readUpTo && author.id !== user.id);
-  const last = unread.at(-1)?.seq;
+  const count = (state?.unreadBefore ?? 0) + unread.length;
+  const last = count > 0 ? state?.messages.at(-1)?.seq : undefined;
   useEffect(() => {
     if (!isShown || last === undefined) return;
     const read = () => {
@@ -29,5 +30,5 @@ export const useUnread = ({ state, user, projectId, isShown, dispatch }: UnreadO
     document.addEventListener('visibilitychange', read);
     return () => document.removeEventListener('visibilitychange', read);
   }, [isShown, last, projectId, dispatch]);
-  return unread.length;
+  return count;
 };

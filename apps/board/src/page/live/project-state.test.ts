@@ -21,6 +21,7 @@ const SNAPSHOT: ProjectSnapshot = {
   members: [],
   messages: [],
   readUpTo: 0,
+  unreadBefore: 0,
   position: null,
 };
 

@@ -132,6 +132,6 @@ export const reduceProject = (state: ProjectState | undefined, action: Action): 
         hasOlder: action.messages.length >= MESSAGES_PER_PAGE,
       };
     case 'read':
-      return { ...state, readUpTo: Math.max(state.readUpTo, action.upTo) };
+      return { ...state, readUpTo: Math.max(state.readUpTo, action.upTo), unreadBefore: 0 };
   }
 };

@@ -21,9 +21,17 @@ export const ProjectList = ({ user }: { user: User }): ReactNode => {
       (error: unknown) => warn(messageOf(error)),
     );
   }, [warn]);
-  useEffect(load, [load]);
+  // The list is in no room, where its user would be shown as present: it is read anew when it is looked at again.
+  useEffect(() => {
+    const look = () => {
+      if (document.visibilityState === 'visible') load();
+    };
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
+  }, [load]);
   useInboxEvent((event) => {
-    if (event.event === 'notified' && event.data.kind === 'invited') load();
+    if (event.event === 'notified') load();
   });
 
   const { isSending, submit } = useSubmit(async (form) => {
