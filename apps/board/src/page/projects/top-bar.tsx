@@ -13,7 +13,13 @@ const signOut = async () => {
 };
 
 /** The head of every page: where one is, whether it is live, and who one is. */
-export const TopBar = (props: { user: User; isCatchingUp?: boolean; children?: ReactNode }): ReactNode => (
+export const TopBar = (props: {
+  user: User;
+  isCatchingUp?: boolean;
+  /** Nothing is shown that could be live. */
+  isEmpty?: boolean;
+  children?: ReactNode;
+}): ReactNode => (
   <header className="top-bar">
     <Link to="/" className="brand">
       <span className="brand-mark" aria-hidden="true" />
@@ -21,7 +27,7 @@ export const TopBar = (props: { user: User; isCatchingUp?: boolean; children?: R
     </Link>
     {props.children}
     <span className="grow" />
-    <ConnectionState isCatchingUp={props.isCatchingUp ?? false} />
+    {!props.isEmpty && <ConnectionState isCatchingUp={props.isCatchingUp ?? false} />}
     <InboxButton />
     <details className="menu">
       <summary aria-label={`Signed in as ${props.user.name}`}>
