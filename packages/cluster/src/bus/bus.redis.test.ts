@@ -1,18 +1,18 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { eventually, nextEvent, RedisServer } from '@fanfare/testing';
+import { eventually, nextEvent, RedisCluster, RedisServer } from '@fanfare/testing';
 import { Redis } from 'ioredis';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer } from '../../test/start-server.ts';
+import { keys } from '../keys.ts';
 import { connectRedis } from '../redis/link.ts';
 import { redisUrl } from '../redis/url.ts';
 import { Bus } from './bus.ts';
 
 const NOBODY = () => undefined;
 
-const startBus = async () => {
+const openBus = async (url: string) => {
   await using stack = new AsyncDisposableStack();
-  const server = stack.use(await RedisServer.start());
-  const link = stack.use(connectRedis({ target: redisUrl.parse(server.url), name: 'bus', onChange: NOBODY }));
+  const link = stack.use(connectRedis({ target: redisUrl.parse(url), name: 'bus', onChange: NOBODY }));
   const bus = stack.use(
     new Bus(link, {
       invalidMessage: NOBODY,
@@ -22,9 +22,17 @@ const startBus = async () => {
       partialAnswer: NOBODY,
     }),
   );
-  const redis = stack.adopt(new Redis(server.url), (client) => client.disconnect());
-  await eventually(() => expect(bus.isListening).toBe(true));
+  await eventually(() => expect(bus.isListening).toBe(true), { timeoutMs: 5000 });
   await bus.settled();
+  const owned = stack.move();
+  return { link, bus, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+};
+
+const startBus = async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(await RedisServer.start());
+  const { bus } = stack.use(await openBus(server.url));
+  const redis = stack.adopt(new Redis(server.url), (client) => client.disconnect());
   const count = async () =>
     Number(/cmdstat_subscribe:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
   const ofItsOwn = await count();
@@ -76,3 +84,36 @@ it.each([
     await heard;
   },
 );
+
+describe('the bus on a Redis Cluster', () => {
+  let own: AsyncDisposableStack;
+  let cluster: RedisCluster;
+
+  beforeAll(async () => {
+    own = new AsyncDisposableStack();
+    cluster = own.use(await RedisCluster.start({ args: ['--cluster-require-full-coverage', 'no'] }));
+  });
+  afterAll(() => own.disposeAsync());
+
+  const onServer = async <T>(port: number, ask: (redis: Redis) => Promise<T>): Promise<T> => {
+    const redis = new Redis(port);
+    return ask(redis).finally(() => redis.disconnect());
+  };
+
+  it('goes on without a room whose slot nobody has, and hears the others', async () => {
+    const [lost, other] = [keys.roomChannel('/', 'room:1'), keys.roomChannel('/', 'room:2')];
+    const slot = await onServer(cluster.servers[0]?.port ?? 0, (redis) => redis.cluster('KEYSLOT', lost));
+    for (const { port } of cluster.servers) {
+      // A replica may have learnt of it before it is asked.
+      await onServer(port, (redis) => redis.call('CLUSTER', 'DELSLOTS', String(slot)).catch(NOBODY));
+    }
+    await using process = await openBus(cluster.url);
+    const heard = Promise.withResolvers<void>();
+    process.bus.listenSoon(lost, NOBODY);
+    await process.bus.listen(other, () => heard.resolve());
+    process.bus.unlisten(lost);
+    await process.bus.settled();
+    expect(await process.link.publish(other, 'told')).toBe(1);
+    await heard.promise;
+  });
+});

@@ -191,10 +191,9 @@ export class Bus implements AsyncDisposable {
       commands.push(this.#link.unsubscribe(batch));
     }
     for (let i = 0; i < adding.length; i += BATCH) {
-      const batch = adding.slice(i, i + BATCH);
       commands.push(
-        this.#link.subscribe(batch).then(() => {
-          for (const channel of batch) this.#stand(channel);
+        this.#link.subscribe(adding.slice(i, i + BATCH)).then((made) => {
+          for (const channel of made) this.#stand(channel);
         }),
       );
     }

@@ -14,7 +14,8 @@ export interface RedisLink extends AsyncDisposable {
   /** Subscriptions can be made. */
   readonly isListening: boolean;
   publish(channel: string, message: string | Buffer): Promise<unknown>;
-  subscribe(channels: readonly string[]): Promise<unknown>;
+  /** Resolves with those that stand. */
+  subscribe(channels: readonly string[]): Promise<readonly string[]>;
   unsubscribe(channels: readonly string[]): Promise<unknown>;
   /** Called for every message, and when subscriptions were lost or can be made again. */
   onMessage(listener: (channel: string, message: Buffer) => void): void;
@@ -135,7 +136,7 @@ function connectOne(options: LinkOptions): RedisLink {
       return sub.status === 'ready';
     },
     publish: (channel, message) => pub.publish(channel, message),
-    subscribe: (channels) => sub.subscribe(...channels),
+    subscribe: (channels) => sub.subscribe(...channels).then(() => channels),
     unsubscribe: (channels) => sub.unsubscribe(...channels),
     onMessage: (listener) => {
       sub.on('messageBuffer', (channel: Buffer, message: Buffer) => listener(channel.toString(), message));
@@ -157,6 +158,7 @@ function connectOne(options: LinkOptions): RedisLink {
   };
 }
 
+const SLOTS = 16_384;
 /** Signs that some subscription of a cluster may have been moved or cut. */
 const CLUSTER_TROUBLE = ['-node', '-subscriber', 'node error', 'nodeError', 'close'] as const;
 /** Time after trouble until the rooms are compared with their logs, in ms. */
@@ -174,6 +176,8 @@ function connectCluster(options: LinkOptions): RedisLink {
     slotsRefreshInterval: 2000,
     redisOptions: { ...commonOptions(options, 'cluster'), commandTimeout: COMMAND_TIMEOUT_MS },
   });
+  // Subscriptions of ioredis 6.0.0 throw on a slot without an owner, and then none of any slot are made.
+  cluster.slots = Array.from({ length: SLOTS }, () => ['']);
   const isUp = () => cluster.status === 'ready';
   const teller = createChangeTeller(isUp, options);
   const { failed, closed } = teller.createLoss();
@@ -191,16 +195,18 @@ function connectCluster(options: LinkOptions): RedisLink {
       return isUp();
     },
     publish: (channel, message) => cluster.spublish(channel, message),
-    // SSUBSCRIBE takes channels of one slot only.
-    subscribe: (channels) =>
-      Promise.all([
-        cluster.subscribe(...channels),
-        ...channels.map((channel) => cluster.ssubscribe(channel)),
-      ]),
+    // SSUBSCRIBE takes channels of one slot only. ioredis may throw instead of rejecting.
+    subscribe: async (channels) => {
+      const [plain, ...sharded] = await Promise.allSettled([
+        (async () => cluster.subscribe(...channels))(),
+        ...channels.map(async (channel) => cluster.ssubscribe(channel)),
+      ]);
+      return plain.status === 'rejected' ? [] : channels.filter((_, i) => sharded[i]?.status === 'fulfilled');
+    },
     unsubscribe: (channels) =>
-      Promise.all([
-        cluster.unsubscribe(...channels),
-        ...channels.map((channel) => cluster.sunsubscribe(channel)),
+      Promise.allSettled([
+        (async () => cluster.unsubscribe(...channels))(),
+        ...channels.map(async (channel) => cluster.sunsubscribe(channel)),
       ]),
     onMessage: (listener) => {
       for (const event of ['messageBuffer', 'smessageBuffer']) {
