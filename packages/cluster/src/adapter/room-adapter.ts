@@ -93,7 +93,7 @@ export class RoomAdapter extends Adapter {
     };
     this.#queries = new ClusterQueries({ ...options, namespace, uid: this.uid, local });
     void options.bus.listen(keys.namespaceChannel(namespace.name), this.#receive);
-    options.bus.onChange({ interrupted: () => this.#suspend(), restored: () => this.#verify() });
+    options.bus.onChange({ interrupted: (stands) => this.#suspend(stands), restored: () => this.#verify() });
     this.#positionCheck = setInterval(() => {
       this.#verify();
       this.#forgetHeard();
@@ -294,8 +294,10 @@ export class RoomAdapter extends Adapter {
     this.#options.bus.unlisten(keys.roomChannel(this.#namespace.name, room));
   }
 
-  #suspend(): void {
-    for (const { feed } of this.#interests.values()) feed?.suspend();
+  #suspend(stands: (channel: string) => boolean): void {
+    for (const [room, { feed }] of this.#interests) {
+      if (!stands(keys.roomChannel(this.#namespace.name, room))) feed?.suspend();
+    }
   }
 
   #verify(): void {

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer } from '../../test/start-server.ts';
 import { keys } from '../keys.ts';
-import { connectRedis } from '../redis/link.ts';
+import { connectRedis, type RedisLink } from '../redis/link.ts';
 import { redisUrl } from '../redis/url.ts';
 import { Bus } from './bus.ts';
 
@@ -100,6 +100,51 @@ describe('the bus on a Redis Cluster', () => {
     return ask(redis).finally(() => redis.disconnect());
   };
 
+  /** What the servers say of their subscribers to rooms, and what ioredis 6.0.0 has in its private list. */
+  const subscribedTo = async (process: { link: RedisLink }) => {
+    const asked = cluster.servers.flatMap(({ port }) =>
+      ['CHANNELS', 'SHARDCHANNELS'].map((what) =>
+        onServer(port, (redis) => redis.call('PUBSUB', what, keys.roomChannel('/', '*'))),
+      ),
+    );
+    const listed = Reflect.get(Reflect.get(process.link.pub, 'shardedSubscribers'), 'channels');
+    const isRoom = (channel: string) => channel.startsWith(keys.roomChannel('/', '').slice(0, -1));
+    return {
+      channels: (await Promise.all(asked)).flat().length,
+      listed: [...listed.values()].flat().filter(isRoom).length,
+    };
+  };
+
+  it('has no more subscriptions than rooms however often some broke, and none of a room left meanwhile', async () => {
+    await using process = await openBus(cluster.url);
+    const { bus, link } = process;
+    const channels = Array.from({ length: 60 }, (_, i) => keys.roomChannel('/', `project:${i}`));
+    await Promise.all(channels.map((channel) => bus.listen(channel, NOBODY)));
+    const left = channels.splice(0, 20);
+    let restored = 0;
+    bus.onChange({
+      interrupted: () => {
+        for (const channel of left.splice(0, 10)) bus.unlisten(channel);
+      },
+      restored: () => {
+        restored += 1;
+      },
+    });
+    for (const channel of left.slice(0, 2)) {
+      const { port } = await cluster.ownerOf(channel);
+      const before = restored;
+      await onServer(port, (redis) => redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
+      await eventually(() => expect(restored).toBeGreaterThan(before), { timeoutMs: 5000 });
+    }
+    const count = channels.length;
+    await eventually(
+      async () => expect(await subscribedTo(process)).toEqual({ channels: 2 * count, listed: count }),
+      { timeoutMs: 5000 },
+    );
+    expect(left).toEqual([]);
+    expect(link.up).toBe(true);
+  });
+
   it('goes on without a room whose slot nobody has, and hears the others', async () => {
     const [lost, other] = [keys.roomChannel('/', 'room:1'), keys.roomChannel('/', 'room:2')];
     const slot = await onServer(cluster.servers[0]?.port ?? 0, (redis) => redis.cluster('KEYSLOT', lost));
@@ -115,5 +160,48 @@ describe('the bus on a Redis Cluster', () => {
     await process.bus.settled();
     expect(await process.link.publish(other, 'told')).toBe(1);
     await heard.promise;
+  });
+
+  it('leaves the rooms of the other shards alone while one is away', async () => {
+    await using process = await openBus(cluster.url);
+    const { bus, link } = process;
+    const channels = Array.from({ length: 200 }, (_, i) => keys.roomChannel('/', `project:${i}`));
+    await Promise.all(channels.map((channel) => bus.listen(channel, NOBODY)));
+    const victim = await cluster.ownerOf(channels[0] ?? '');
+    const others = cluster.servers.filter(({ port }) => port !== victim.port);
+    const isOther = await Promise.all(
+      channels.map(async (channel) => (await cluster.ownerOf(channel)).port !== victim.port),
+    );
+    const commands = async () => {
+      const counts = others.map(async ({ port }) => {
+        const stats = await onServer(port, (redis) => redis.info('commandstats'));
+        return Number(/cmdstat_ssubscribe:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+      });
+      return (await Promise.all(counts)).reduce((sum, one) => sum + one, 0);
+    };
+    const before = await commands();
+    const told = { interrupted: 0, restored: 0 };
+    let standing: boolean[] = [];
+    bus.onChange({
+      interrupted: (stands) => {
+        told.interrupted += 1;
+        standing = channels.map(stands);
+      },
+      restored: () => {
+        told.restored += 1;
+      },
+    });
+    let troubles = 0;
+    const isTroubled = Promise.withResolvers<void>();
+    link.pub.on('-node', () => {
+      troubles += 1;
+      if (troubles === 10) isTroubled.resolve();
+    });
+    victim.kill('SIGKILL');
+    await isTroubled.promise;
+    expect(told.interrupted).toBe(1);
+    expect(standing).toEqual(isOther);
+    expect(told.restored).toBeLessThan(3);
+    expect(await commands()).toBeLessThan(before + 20);
   });
 });

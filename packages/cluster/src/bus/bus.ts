@@ -4,12 +4,16 @@ import { MissedEvents } from './missed-events.ts';
 import type { BusObserver } from './observer.ts';
 
 type Listener = (message: Buffer) => void;
+/** Told which subscriptions still stand: of a Redis Cluster those of the other shards. */
+type Interrupted = (stands: (channel: string) => boolean) => void;
 
 /** Most channels in one SUBSCRIBE. */
 const BATCH = 1000;
 /** A probe that was sent so long before the last message was heard, in ms, says that messages came late or never. */
 const LATE_MS = 1500;
 
+/** Time until what a shard refused is asked for again, in ms. */
+const MEND_MS = 1000;
 /** Least time between two commands that nobody waits for, in ms: each costs more than the channels in it. */
 const GATHER_MS = 5;
 
@@ -27,9 +31,10 @@ export class Bus implements AsyncDisposable {
   #removing = new Set<string>();
   #flush: Flush | undefined;
   #flushedAt = Number.NEGATIVE_INFINITY;
-  readonly #interrupted = new Set<() => void>();
+  readonly #interrupted = new Set<Interrupted>();
   readonly #restored = new Set<() => void>();
   readonly #missed: MissedEvents;
+  #mending: NodeJS.Timeout | undefined;
   /** When something was last heard, and when the last probe that was heard had been sent. */
   #heardAt = 0;
   #probeSentAt = Number.POSITIVE_INFINITY;
@@ -58,8 +63,8 @@ export class Bus implements AsyncDisposable {
     return this.#link.isListening;
   }
 
-  /** Called when the subscriptions broke, and when all of them stand again. */
-  onChange(listeners: { interrupted: () => void; restored: () => void }): void {
+  /** Called when subscriptions broke, and when they stand again. */
+  onChange(listeners: { interrupted: Interrupted; restored: () => void }): void {
     this.#interrupted.add(listeners.interrupted);
     this.#restored.add(listeners.restored);
   }
@@ -118,6 +123,7 @@ export class Bus implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#mending);
     this.#missed[Symbol.dispose]();
     this.#listeners.clear();
     this.#interrupted.clear();
@@ -134,25 +140,58 @@ export class Bus implements AsyncDisposable {
   };
 
   readonly #interrupt = (): void => {
-    this.#standing.clear();
+    const lost = this.#link.lost(this.#standing);
+    if (this.#link.isSharded && lost.length === 0) return;
+    for (const channel of lost) this.#standing.delete(channel);
     // A process that stood still hears what is left in its buffers before it learns that Redis has cut it off.
     const isLate = this.#heardAt - this.#probeSentAt > LATE_MS;
     if (this.#heardAt > 0) this.#deafSince ??= isLate ? this.#probeSentAt : this.#heardAt;
-    for (const tell of this.#interrupted) tell();
+    for (const tell of this.#interrupted) tell((channel) => this.#standing.has(channel));
   };
 
   readonly #restore = (): void => {
-    this.#adding = new Set(this.#listeners.keys());
-    this.#removing.clear();
+    this.#compare();
     void this.#schedule()
       .hurried()
       .then(() => {
         if (!this.isListening) return;
-        if (this.#deafSince !== undefined) this.#missed.heardAgain(this.#deafSince);
-        this.#deafSince = undefined;
+        this.#askMissed();
         for (const tell of this.#restored) tell();
       });
   };
+
+  /** Asks for what the connections lack, and drops what they have and nobody wants. */
+  #compare(): void {
+    const { standing, missing, stray } = this.#link.compare(this.#listeners);
+    this.#standing.clear();
+    for (const channel of standing) this.#standing.add(channel);
+    this.#adding = new Set(missing);
+    this.#removing = new Set(stray);
+  }
+
+  /** Asks again for what was refused, as no connection breaks by that. */
+  #mendLater(): void {
+    this.#mending ??= setTimeout(() => {
+      this.#mending = undefined;
+      if (!this.isListening) return;
+      this.#compare();
+      void this.#schedule()
+        .hurried()
+        .then(() => this.#isWhole && this.#askMissed());
+    }, MEND_MS);
+  }
+
+  /** Asks what was sent while this process was deaf; on a cluster it may still be for a part of its channels. */
+  #askMissed(): void {
+    if (this.#deafSince === undefined) return;
+    this.#missed.heardAgain(this.#deafSince);
+    this.#deafSince = this.#isWhole ? undefined : performance.now();
+  }
+
+  /** Whether all subscriptions stand, as far as is known. */
+  get #isWhole(): boolean {
+    return !this.#link.isSharded || this.#standing.size >= this.#listeners.size;
+  }
 
   /** Whether a command is needed for it. */
   #wish(channel: string, listener: Listener): boolean {
@@ -181,7 +220,10 @@ export class Bus implements AsyncDisposable {
 
   async #apply(): Promise<void> {
     const adding = [...this.#adding];
-    const removing = [...this.#removing].filter((channel) => this.#standing.has(channel));
+    // What the client of a cluster has once subscribed to, standing or not, it subscribes to again by itself.
+    const removing = [...this.#removing].filter(
+      (channel) => this.#link.isSharded || this.#standing.has(channel),
+    );
     this.#adding.clear();
     this.#removing.clear();
     const commands: Promise<unknown>[] = [];
@@ -197,8 +239,11 @@ export class Bus implements AsyncDisposable {
         }),
       );
     }
-    // A command that fails does so with its connection, and the next connection subscribes to everything.
+    // A command that fails does so with its connection, and the next connection subscribes to everything; but a shard
+    // may refuse one too.
     await Promise.allSettled(commands);
+    const isRefused = (channel: string) => this.#listeners.has(channel) && !this.#standing.has(channel);
+    if (this.#link.isSharded && adding.some(isRefused)) this.#mendLater();
   }
 }
 

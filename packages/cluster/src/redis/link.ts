@@ -1,5 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { createChangeTeller, type LinkChange } from './away.ts';
+import { ClusterSubscriptions, type Comparison } from './cluster-subscriptions.ts';
 import type { RedisCommands } from './script.ts';
 import type { Password, RedisTarget } from './url.ts';
 
@@ -17,6 +18,10 @@ export interface RedisLink extends AsyncDisposable {
   /** Resolves with those that stand. */
   subscribe(channels: readonly string[]): Promise<readonly string[]>;
   unsubscribe(channels: readonly string[]): Promise<unknown>;
+  /** Of these channels those whose subscription is gone. */
+  lost(channels: Iterable<string>): readonly string[];
+  /** Whom a new connection hears is for the process to say; a cluster client keeps subscriptions of its own. */
+  compare(wanted: ReadonlyMap<string, unknown>): Comparison;
   /** Called for every message, and when subscriptions were lost or can be made again. */
   onMessage(listener: (channel: string, message: Buffer) => void): void;
   onSubscriptions(listeners: { lost: () => void; ready: () => void }): void;
@@ -138,6 +143,8 @@ function connectOne(options: LinkOptions): RedisLink {
     publish: (channel, message) => pub.publish(channel, message),
     subscribe: (channels) => sub.subscribe(...channels).then(() => channels),
     unsubscribe: (channels) => sub.unsubscribe(...channels),
+    lost: (channels) => [...channels],
+    compare: (wanted) => ({ standing: [], missing: [...wanted.keys()], stray: [] }),
     onMessage: (listener) => {
       sub.on('messageBuffer', (channel: Buffer, message: Buffer) => listener(channel.toString(), message));
     },
@@ -161,8 +168,9 @@ function connectOne(options: LinkOptions): RedisLink {
 const SLOTS = 16_384;
 /** Signs that some subscription of a cluster may have been moved or cut. */
 const CLUSTER_TROUBLE = ['-node', '-subscriber', 'node error', 'nodeError', 'close'] as const;
-/** Time after trouble until the rooms are compared with their logs, in ms. */
+/** Quiet after trouble until the rooms are compared with their logs, in ms, and how long that waits for quiet. */
 const CLUSTER_SETTLE_MS = 250;
+const CLUSTER_TROUBLE_MS = 2000;
 
 /**
  * A Redis Cluster: our messages go by SPUBLISH to the shard of their channel, and each channel is heard both ways,
@@ -178,6 +186,7 @@ function connectCluster(options: LinkOptions): RedisLink {
   });
   // Subscriptions of ioredis 6.0.0 throw on a slot without an owner, and then none of any slot are made.
   cluster.slots = Array.from({ length: SLOTS }, () => ['']);
+  const subscriptions = new ClusterSubscriptions(cluster);
   const isUp = () => cluster.status === 'ready';
   const teller = createChangeTeller(isUp, options);
   const { failed, closed } = teller.createLoss();
@@ -195,36 +204,38 @@ function connectCluster(options: LinkOptions): RedisLink {
       return isUp();
     },
     publish: (channel, message) => cluster.spublish(channel, message),
-    // SSUBSCRIBE takes channels of one slot only. ioredis may throw instead of rejecting.
-    subscribe: async (channels) => {
-      const [plain, ...sharded] = await Promise.allSettled([
-        (async () => cluster.subscribe(...channels))(),
-        ...channels.map(async (channel) => cluster.ssubscribe(channel)),
-      ]);
-      return plain.status === 'rejected' ? [] : channels.filter((_, i) => sharded[i]?.status === 'fulfilled');
-    },
-    unsubscribe: (channels) =>
-      Promise.allSettled([
-        (async () => cluster.unsubscribe(...channels))(),
-        ...channels.map(async (channel) => cluster.sunsubscribe(channel)),
-      ]),
+    subscribe: (channels) => subscriptions.subscribe(channels),
+    unsubscribe: (channels) => subscriptions.unsubscribe(channels),
+    lost: (channels) => subscriptions.lost(channels),
+    compare: (wanted) => subscriptions.compare(wanted),
     onMessage: (listener) => {
       for (const event of ['messageBuffer', 'smessageBuffer']) {
         cluster.on(event, (channel: Buffer, message: Buffer) => listener(channel.toString(), message));
       }
     },
     onSubscriptions: ({ lost, ready }) => {
+      // Trouble with a node comes again many times a second: one comparison when it is over, and some while it lasts.
+      let since: number | undefined;
+      const settle = () => {
+        const now = performance.now();
+        since ??= now;
+        clearTimeout(settling);
+        settling = setTimeout(
+          () => {
+            since = undefined;
+            if (isUp()) ready();
+          },
+          Math.min(CLUSTER_SETTLE_MS, since + CLUSTER_TROUBLE_MS - now),
+        );
+      };
       const onTrouble = () => {
         lost();
-        // A dead node is tried again many times a second.
-        settling ??= setTimeout(() => {
-          settling = undefined;
-          if (isUp()) ready();
-        }, CLUSTER_SETTLE_MS);
+        settle();
       };
       for (const event of CLUSTER_TROUBLE) cluster.on(event, onTrouble);
       cluster.on('ready', ready);
-      cluster.on('subscribersReady', ready);
+      // ioredis has only just sent its own subscriptions.
+      cluster.on('subscribersReady', settle);
     },
     reconnect: () => {
       for (const node of cluster.nodes()) node.stream?.destroy();
