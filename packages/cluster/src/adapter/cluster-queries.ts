@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Bus } from '../bus/bus.ts';
 import type { BusObserver } from '../bus/observer.ts';
 import { keys } from '../keys.ts';
+import type { ListenerCount } from '../redis/link.ts';
 import { type BusRequest, type BusTarget, REQUEST, readRequest, readResponse } from './bus-messages.ts';
 import { guardedEncode } from './msgpack.ts';
 import { type Answers, Queries } from './queries.ts';
@@ -45,7 +46,7 @@ export class ClusterQueries {
   readonly #local: LocalSockets;
   readonly #observer: BusObserver;
   readonly #livingNodes: () => Promise<readonly string[]>;
-  readonly #countListeners: (channel: string) => Promise<number>;
+  readonly #countListeners: (channel: string) => Promise<ListenerCount>;
   readonly #queries = new Queries();
   readonly #ackCallbacks = new Map<string, AckCallbacks>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -58,7 +59,7 @@ export class ClusterQueries {
     local: LocalSockets;
     observer: BusObserver;
     livingNodes: () => Promise<readonly string[]>;
-    countListeners: (channel: string) => Promise<number>;
+    countListeners: (channel: string) => Promise<ListenerCount>;
   }) {
     this.#namespace = options.namespace;
     this.#uid = options.uid;
@@ -82,12 +83,9 @@ export class ClusterQueries {
     this.#queries.close();
   }
 
-  /** This node alone when Redis cannot be asked; never rejects, because Socket.IO does not catch it. */
-  countServers(): Promise<number> {
-    return this.#countListeners(keys.requestChannel(this.#namespace.name)).then(
-      (count) => Math.max(count, 1),
-      () => 1,
-    );
+  /** Never rejects, because Socket.IO does not catch it. */
+  async countServers(): Promise<number> {
+    return (await this.#count()).count;
   }
 
   async fetchSockets(opts: BroadcastOptions): Promise<unknown[]> {
@@ -166,25 +164,33 @@ export class ClusterQueries {
     name: string,
     question: { send: (requestId: string) => string; timeoutMs?: number },
   ): Promise<Answers> {
-    const expected = (await this.countServers()) - 1;
+    const { count, isComplete } = await this.#count();
     const result = await this.#queries.ask({
-      expected,
+      // Some may listen at the server that said nothing: whoever answers in time is taken.
+      expected: isComplete ? count - 1 : Number.POSITIVE_INFINITY,
       timeoutMs: question.timeoutMs ?? QUERY_TIMEOUT_MS,
       send: (requestId) =>
         this.#bus.publish(keys.requestChannel(this.#namespace.name), question.send(requestId)),
     });
-    if (!result.isComplete) void this.#reportMissing(name, result.answers);
+    if (!result.isComplete) void this.#reportMissing(name, result.answers, isComplete);
     return result;
   }
 
-  async #reportMissing(query: string, answers: unknown[]): Promise<void> {
+  /** This node alone when Redis cannot be asked. */
+  async #count(): Promise<ListenerCount> {
+    const alone = { count: 1, isComplete: true };
+    const found = await this.#countListeners(keys.requestChannel(this.#namespace.name)).catch(() => alone);
+    return { ...found, count: Math.max(found.count, 1) };
+  }
+
+  /** Those of the living who did not answer; whether there are any is not sure when not all could be counted. */
+  async #reportMissing(query: string, answers: unknown[], isCounted: boolean): Promise<void> {
     const named = z.array(z.looseObject({ node: z.string().optional() })).safeParse(answers).data ?? [];
     const answered = new Set([this.#node, ...named.flatMap(({ node }) => node ?? [])]);
-    const living = await this.#livingNodes().catch(() => []);
-    this.#observer.partialAnswer(
-      query,
-      living.filter((node) => !answered.has(node)),
-    );
+    const living = await this.#livingNodes().catch(() => undefined);
+    const missing = living?.filter((node) => !answered.has(node)) ?? [];
+    const mayMiss = isCounted || living === undefined;
+    if (mayMiss || missing.length > 0) this.#observer.partialAnswer(query, missing);
   }
 
   #after(ms: number, act: () => void): void {

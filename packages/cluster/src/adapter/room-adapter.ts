@@ -10,6 +10,7 @@ import { type JoinRequest, type PreparedJoin, RoomFeed } from '../feed/feed.ts';
 import { createGate } from '../feed/gate.ts';
 import { toldRoom } from '../inbox.ts';
 import { keys, roomToldIn } from '../keys.ts';
+import type { ListenerCount } from '../redis/link.ts';
 import { type BusTarget, readBroadcast } from './bus-messages.ts';
 import { ClusterQueries, type LocalSockets } from './cluster-queries.ts';
 import { ephemeralFlags } from './ephemeral.ts';
@@ -26,7 +27,7 @@ export interface RoomAdapterOptions {
   /** Names of the living nodes, asked only when one did not answer a query. */
   livingNodes: () => Promise<readonly string[]>;
   /** How many processes listen on a channel, this one included. */
-  countListeners: (channel: string) => Promise<number>;
+  countListeners: (channel: string) => Promise<ListenerCount>;
   /** The user behind a socket, whom a publish may except. */
   userOf: (socket: Socket) => string | undefined;
   /** Settles when nothing keeps this node from telling what is logged; rejects when that cannot be known. Default: at once. */

@@ -1,14 +1,26 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { eventually, nextEvent, RedisCluster, RedisServer } from '@fanfare/testing';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer } from '../../test/start-server.ts';
 import { keys } from '../keys.ts';
+import { holdLease, listNodes } from '../nodes/registry.ts';
 import { connectRedis, type RedisLink } from '../redis/link.ts';
 import { redisUrl } from '../redis/url.ts';
 import { Bus } from './bus.ts';
 
 const NOBODY = () => undefined;
+
+const IDLE = {
+  worker: '0',
+  incarnation: 'x',
+  version: '0.1.0',
+  startedAt: 1,
+  connections: 0,
+  users: 0,
+  receivedPerSecond: 0,
+  sentPerSecond: 0,
+};
 
 const openBus = async (url: string) => {
   await using stack = new AsyncDisposableStack();
@@ -143,6 +155,34 @@ describe('the bus on a Redis Cluster', () => {
     );
     expect(left).toEqual([]);
     expect(link.up).toBe(true);
+  });
+
+  it('answers a cluster query with what came in time, and who is missing, when a server hangs', async () => {
+    await using a = await startServer(cluster.url, { node: 'a' });
+    await using b = await startServer(cluster.url, { node: 'b' });
+    await b.connect(['query']);
+    const report = { ...IDLE, node: 'silent' };
+    await using _ = holdLease({
+      redis: a.link.pub,
+      report: () => report,
+      onSuperseded: NOBODY,
+      onEmptied: NOBODY,
+    });
+    await eventually(async () => expect(await listNodes(a.link.pub)).toEqual([report]));
+    await eventually(async () => expect(await a.io.of('/').adapter.serverCount()).toBe(2));
+    const { pub } = a.link;
+    const asked = () => (pub instanceof Cluster ? pub.nodes() : []);
+    await eventually(() => expect(asked()).toHaveLength(cluster.servers.length), { timeoutMs: 5000 });
+    const replica = cluster.servers.at(-1);
+    replica?.kill('SIGSTOP');
+    try {
+      const startedAt = performance.now();
+      expect(await a.io.in('query').fetchSockets()).toHaveLength(1);
+      expect(performance.now() - startedAt).toBeLessThan(950);
+      await eventually(() => expect(a.seen.missing).toEqual(['silent']));
+    } finally {
+      replica?.kill('SIGCONT');
+    }
   });
 
   it('goes on without a room whose slot nobody has, and hears the others', async () => {

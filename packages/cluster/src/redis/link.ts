@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { createChangeTeller, type LinkChange } from './away.ts';
 import { ClusterSubscriptions, type Comparison } from './cluster-subscriptions.ts';
@@ -248,9 +249,25 @@ function connectCluster(options: LinkOptions): RedisLink {
   };
 }
 
-/** How many connections listen on a channel; each node of a cluster knows its own only. */
-export const countListeners = async (redis: RedisCommands, channel: string): Promise<number> => {
-  const nodes = redis instanceof Cluster ? redis.nodes() : [redis];
-  const replies = await Promise.all(nodes.map((node) => node.call('PUBSUB', 'NUMSUB', channel)));
-  return replies.reduce<number>((sum, reply) => sum + (Array.isArray(reply) ? Number(reply[1]) : 0), 0);
+export interface ListenerCount {
+  count: number;
+  /** Whether every server has answered. */
+  isComplete: boolean;
+}
+
+/** Longest wait for the count of one node of a cluster, in ms. */
+const COUNT_MS = 300;
+
+/** How many connections listen on a channel; each node of a cluster knows its own only. Rejects when none can be asked. */
+export const countListeners = async (redis: RedisCommands, channel: string): Promise<ListenerCount> => {
+  const ask = (server: Redis) => server.call('PUBSUB', 'NUMSUB', channel);
+  const inTime = (server: Redis) => Promise.race([ask(server), wait(COUNT_MS, undefined, { ref: false })]);
+  const replies = redis instanceof Cluster ? redis.nodes().map(inTime) : [ask(redis)];
+  const settled = await Promise.allSettled(replies);
+  const counts = settled.flatMap((one) =>
+    one.status === 'fulfilled' && Array.isArray(one.value) ? [Number(one.value[1])] : [],
+  );
+  const refusal = settled.find((one) => one.status === 'rejected');
+  if (counts.length === 0 && refusal !== undefined) throw refusal.reason;
+  return { count: counts.reduce((sum, one) => sum + one, 0), isComplete: counts.length === settled.length };
 };
