@@ -23,7 +23,7 @@ export const keys = {
   orderChannel: '{fanfare:orders}',
   /** String: a mark that is gone when all data is. */
   nodesMark: '{fanfare:nodes}:mark',
-  /** Channel on which one process hears itself through Redis. */
+  /** Channel on which one process hears itself through Redis; on a cluster the first part of several. */
   probe: (incarnation: string): string => `fanfare:probe:${incarnation}`,
   /** Channel on which a process that was deaf asks all others what they sent meanwhile, and that of the answers to it. */
   missedChannel: 'fanfare:missed',

@@ -4,6 +4,7 @@ import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServer } from '../../test/start-server.ts';
 import { keys } from '../keys.ts';
+import { probeBus } from '../nodes/probe.ts';
 import { holdLease, listNodes } from '../nodes/registry.ts';
 import { connectRedis, type RedisLink } from '../redis/link.ts';
 import { redisUrl } from '../redis/url.ts';
@@ -183,6 +184,39 @@ describe('the bus on a Redis Cluster', () => {
     } finally {
       replica?.kill('SIGCONT');
     }
+  });
+
+  it('notices each connection that goes deaf without closing, and hears on it again', async () => {
+    await using one = await openBus(cluster.url);
+    await using other = await openBus(cluster.url);
+    await using probe = probeBus({ link: one.link, bus: one.bus, incarnation: 'x' });
+    const channels = Array.from({ length: 20 }, (_, i) => keys.roomChannel('/', `project:${i}`));
+    const heard = new Set<string>();
+    await Promise.all(
+      channels.map((channel) =>
+        one.bus.listen(channel, (message) => {
+          heard.add(`${message} ${channel}`);
+        }),
+      ),
+    );
+    await eventually(() => expect(probe.healthy).toBe(true));
+    const assertHears = async () => {
+      for (const channel of channels) {
+        void other.link.pub.publish(channel, 'foreign').catch(NOBODY);
+        void other.link.publish(channel, 'own').catch(NOBODY);
+      }
+      await eventually(() => expect(heard.size).toBe(2 * channels.length), { timeoutMs: 200 });
+    };
+    await assertHears();
+    const group = Reflect.get(one.link.pub, 'shardedSubscribers').shardedSubscribers;
+    const [first, second] = group.values();
+    for (const subscriber of [first, second, Reflect.get(one.link.pub, 'subscriber')]) {
+      subscriber.getInstance().stream.pause();
+    }
+    await eventually(() => expect(probe.healthy).toBe(false), { timeoutMs: 6000 });
+    heard.clear();
+    await eventually(assertHears, { timeoutMs: 6000 });
+    await eventually(() => expect(probe.healthy).toBe(true));
   });
 
   it('goes on without a room whose slot nobody has, and hears the others', async () => {

@@ -10,6 +10,20 @@ interface ShardGroup {
   removeChannels(channels: readonly string[]): number;
 }
 
+/** A connection on which messages come in, and which can go deaf by itself. */
+export interface Route {
+  /** A channel that is heard on it. */
+  channel: string;
+  publish(message: string): Promise<unknown>;
+  /** Makes the connection anew; that of the publishes too, if Redis does not take them. */
+  reconnect(isTaken: boolean): void;
+}
+
+const SLOTS = 16_384;
+const NO_MASTER = '';
+/** Channels that are tried until each master has one, per master: one that has few slots may get none. */
+const TRIES = 30;
+
 /** How the subscriptions stand to what is wanted. */
 export interface Comparison {
   /** Confirmed on a connection that lives. */
@@ -33,6 +47,8 @@ export class ClusterSubscriptions {
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
+    // Its subscriptions throw on a slot without an owner, and then none of any slot are made.
+    cluster.slots = Array.from({ length: SLOTS }, () => [NO_MASTER]);
     this.#group = Reflect.get(cluster, 'shardedSubscribers');
     this.#plain = Reflect.get(cluster, 'subscriber');
     // Its own one sends every channel of every shard again, twenty times a second while one master is dead.
@@ -92,6 +108,45 @@ export class ClusterSubscriptions {
     return { standing, missing, stray };
   }
 
+  /** One of each master, on a channel of its shard, and one for what emitters send by PUBLISH. */
+  routes(name: string): Route[] {
+    const plain: Route = {
+      channel: `${name}:plain`,
+      publish: (message) => this.#cluster.publish(`${name}:plain`, message),
+      reconnect: (isTaken) => {
+        // Any server may have had to take it: it is no proof then.
+        if (!isTaken) return;
+        this.#plain.getInstance()?.stream?.destroy();
+        // ioredis tells of it only when the node is gone too.
+        this.#cluster.emit('-subscriber');
+      },
+    };
+    const routes = [plain];
+    const masters = new Set(this.#group.subscriberToSlotsIndex.keys());
+    masters.delete(NO_MASTER);
+    const tries = TRIES * masters.size;
+    for (let i = 0; i < tries && masters.size > 0; i += 1) {
+      const channel = `${name}:${i}`;
+      const master = this.#masterOf(channel);
+      if (master === undefined || !masters.delete(master)) continue;
+      routes.push({
+        channel,
+        publish: (message) => this.#cluster.spublish(channel, message),
+        reconnect: (isTaken) => {
+          this.#shardOf(channel)?.stream?.destroy();
+          if (!isTaken) this.#commandsTo(master)?.stream?.destroy();
+        },
+      });
+    }
+    return routes;
+  }
+
+  reconnect(): void {
+    const subscribers = [this.#plain, ...this.#group.shardedSubscribers.values()];
+    for (const subscriber of subscribers) subscriber.getInstance()?.stream?.destroy();
+    for (const node of this.#cluster.nodes()) node.stream?.destroy();
+  }
+
   /** What the connection to each shard has confirmed, as long as the shard is still its own. */
   #held(): Set<string> {
     const held = new Set<string>();
@@ -122,9 +177,17 @@ export class ClusterSubscriptions {
     }
   }
 
-  #shardOf(channel: string): Redis | null | undefined {
+  #masterOf(channel: string): string | undefined {
     const [master] = this.#group.clusterSlots[new Command('ssubscribe', [channel]).getSlot()] ?? [];
-    return master === undefined ? undefined : this.#group.shardedSubscribers.get(master)?.getInstance();
+    return master;
+  }
+
+  #shardOf(channel: string): Redis | null | undefined {
+    return this.#group.shardedSubscribers.get(this.#masterOf(channel) ?? NO_MASTER)?.getInstance();
+  }
+
+  #commandsTo(master: string): Redis | undefined {
+    return this.#cluster.nodes('master').find(({ options }) => `${options.host}:${options.port}` === master);
   }
 }
 

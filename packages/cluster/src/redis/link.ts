@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { createChangeTeller, type LinkChange } from './away.ts';
-import { ClusterSubscriptions, type Comparison } from './cluster-subscriptions.ts';
+import { ClusterSubscriptions, type Comparison, type Route } from './cluster-subscriptions.ts';
 import type { RedisCommands } from './script.ts';
 import type { Password, RedisTarget } from './url.ts';
 
@@ -26,6 +26,8 @@ export interface RedisLink extends AsyncDisposable {
   /** Called for every message, and when subscriptions were lost or can be made again. */
   onMessage(listener: (channel: string, message: Buffer) => void): void;
   onSubscriptions(listeners: { lost: () => void; ready: () => void }): void;
+  /** The ways on which messages come in now, each with a channel that begins with this name. */
+  routes(name: string): readonly Route[];
   /** Tears the connections down, without waiting for the other side, and connects anew. */
   reconnect(): void;
 }
@@ -132,6 +134,10 @@ function connectOne(options: LinkOptions): RedisLink {
     client.on('ready', teller.ready);
     client.on('close', closed);
   }
+  const reconnect = () => {
+    // `disconnect()` would wait for the other side to close, and it is the other side that is silent.
+    for (const client of [pub, sub]) client.stream?.destroy();
+  };
   return {
     pub,
     isSharded: false,
@@ -153,10 +159,8 @@ function connectOne(options: LinkOptions): RedisLink {
       sub.on('close', lost);
       sub.on('ready', ready);
     },
-    reconnect: () => {
-      // `disconnect()` would wait for the other side to close, and it is the other side that is silent.
-      for (const client of [pub, sub]) client.stream?.destroy();
-    },
+    routes: (name) => [{ channel: name, publish: (message) => pub.publish(name, message), reconnect }],
+    reconnect,
     [Symbol.asyncDispose]: async () => {
       for (const client of [pub, sub]) {
         client.removeAllListeners('close');
@@ -166,7 +170,6 @@ function connectOne(options: LinkOptions): RedisLink {
   };
 }
 
-const SLOTS = 16_384;
 /** Signs that some subscription of a cluster may have been moved or cut. */
 const CLUSTER_TROUBLE = ['-node', '-subscriber', 'node error', 'nodeError', 'close'] as const;
 /** Quiet after trouble until the rooms are compared with their logs, in ms, and how long that waits for quiet. */
@@ -185,8 +188,6 @@ function connectCluster(options: LinkOptions): RedisLink {
     slotsRefreshInterval: 2000,
     redisOptions: { ...commonOptions(options, 'cluster'), commandTimeout: COMMAND_TIMEOUT_MS },
   });
-  // Subscriptions of ioredis 6.0.0 throw on a slot without an owner, and then none of any slot are made.
-  cluster.slots = Array.from({ length: SLOTS }, () => ['']);
   const subscriptions = new ClusterSubscriptions(cluster);
   const isUp = () => cluster.status === 'ready';
   const teller = createChangeTeller(isUp, options);
@@ -238,9 +239,8 @@ function connectCluster(options: LinkOptions): RedisLink {
       // ioredis has only just sent its own subscriptions.
       cluster.on('subscribersReady', settle);
     },
-    reconnect: () => {
-      for (const node of cluster.nodes()) node.stream?.destroy();
-    },
+    routes: (name) => subscriptions.routes(name),
+    reconnect: () => subscriptions.reconnect(),
     [Symbol.asyncDispose]: async () => {
       clearTimeout(settling);
       cluster.removeAllListeners('close');
