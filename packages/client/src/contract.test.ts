@@ -1,11 +1,35 @@
-import { isRoomName as isRoomNameOfProtocol, LIMITS } from '@fanfare/protocol';
+import { isRoomName as isRoomNameOfProtocol, LIMITS, roomJoin } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
-import { isMeta, isRoomName, ROOMS_PER_REQUEST, readSessionNotice } from './contract.ts';
+import {
+  isMeta,
+  isPosition,
+  isRoomName,
+  MOST_REPLAYED,
+  ROOMS_PER_REQUEST,
+  readSessionNotice,
+} from './contract.ts';
 
 // The client repeats what little it needs of the protocol: importing it would put zod into every page.
 describe('what is repeated of the protocol is the same', () => {
   it('limits', () => {
     expect(ROOMS_PER_REQUEST).toBe(LIMITS.roomsPerRequest);
+    const replay = (n: number) => roomJoin.payload.safeParse({ room: 'a:1', replay: n }).success;
+    expect([replay(MOST_REPLAYED), replay(MOST_REPLAYED + 1)]).toEqual([true, false]);
+  });
+
+  it.each([
+    { epoch: '', offset: 0 },
+    { epoch: 'e1', offset: 7 },
+    { epoch: 'e1', offset: -1 },
+    { epoch: 'e1', offset: 1.5 },
+    { epoch: 'e1', offset: 2 ** 53 },
+    { epoch: 'e1', offset: '7' },
+    { epoch: 1, offset: 7 },
+    { offset: 7 },
+    'e1',
+    null,
+  ])('position %j', (since) => {
+    expect(isPosition(since)).toBe(roomJoin.payload.safeParse({ room: 'a:1', since }).success);
   });
 
   it.each([

@@ -52,6 +52,8 @@ export interface RoomReset extends Position {
 
 /** Most rooms in one `room:join`. */
 export const ROOMS_PER_REQUEST = 50;
+/** Most of the last events that a join brings. */
+export const MOST_REPLAYED = 500;
 
 const ROOM = /^[a-z][a-z0-9-]*(:[A-Za-z0-9_-]{1,64}){1,3}$/;
 /** A name that is not one would fail every other room of the same request. */
@@ -70,6 +72,12 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 export const isNotice = (value: unknown): value is RoomNotice =>
   isObject(value) && typeof value.room === 'string';
+
+export const isPosition = (value: unknown): value is Position =>
+  isObject(value) &&
+  typeof value.epoch === 'string' &&
+  Number.isSafeInteger(value.offset) &&
+  Number(value.offset) >= 0;
 
 export const isMeta = (value: unknown): value is EventMeta =>
   isObject(value) &&

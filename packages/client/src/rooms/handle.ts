@@ -1,5 +1,5 @@
 import type { DirectMeta, EventMeta, RoomEvent } from '@fanfare/protocol';
-import { isRoomName, type Position, type RoomReset } from '../contract.ts';
+import { isPosition, isRoomName, MOST_REPLAYED, type Position, type RoomReset } from '../contract.ts';
 import { FanfareError } from '../error.ts';
 import { Cursor, type RoomState } from './cursor.ts';
 import type { PresenceView } from './presence.ts';
@@ -32,7 +32,7 @@ export type RoomHandlers<Events> = Handlers<Events, EventMeta>;
 export type DirectHandlers<Events> = Handlers<Events, DirectMeta>;
 
 export interface JoinOptions {
-  /** So many of the last events first, at most 500. Not together with `since`. */
+  /** So many of the last events first, at most 500; 0 is none. Not together with `since`. */
   replay?: number | undefined;
   /** Go on from here, as from the position of a snapshot that the app's backend sent. */
   since?: Position | undefined;
@@ -62,25 +62,27 @@ export interface RoomHandle {
   leave(): void;
 }
 
-/** Subscribes to a room. */
+/** What a gateway would refuse fails here: in a request it would take the other rooms with it. */
+const check = (room: string, { replay = 0, since }: JoinOptions): void => {
+  const refuse = (what: string) => new FanfareError('invalid_payload', what);
+  if (!isRoomName(room)) throw refuse(`"${room}" is not a room name`);
+  if (!Number.isInteger(replay) || replay < 0 || replay > MOST_REPLAYED)
+    throw refuse(`"replay" is a whole number up to ${MOST_REPLAYED}, not ${replay}`);
+  if (since !== undefined && !isPosition(since)) throw refuse('"since" is {epoch, offset}');
+};
+
+/** Subscribes to a room; throws for what no gateway would take. */
 export const joinRoom = (
   rooms: Rooms,
   room: string,
-  {
-    onEvent,
-    replay,
-    since,
-    presence,
-    onReset,
-    onPresence,
-    onState,
-  }: JoinOptions & { onEvent: (event: RoomEvent) => void },
+  options: JoinOptions & { onEvent: (event: RoomEvent) => void },
 ): RoomHandle => {
-  if (!isRoomName(room)) throw new FanfareError('invalid_payload', `"${room}" is not a room name`);
+  check(room, options);
+  const { onEvent, replay, since, presence, onReset, onPresence, onState } = options;
   const waiting = new Set<() => void>();
   const cursor = new Cursor(
     room,
-    { replay, since, presence },
+    { replay: replay || undefined, since, presence },
     {
       event: onEvent,
       reset: (reset) => onReset?.(reset),
@@ -88,7 +90,7 @@ export const joinRoom = (
         if (cursor.presence !== undefined) onPresence?.(cursor.presence.view);
       },
       changed: () => {
-        for (const check of waiting) check();
+        for (const look of waiting) look();
         onState?.(cursor.state, cursor.error);
       },
     },
@@ -110,20 +112,20 @@ export const joinRoom = (
     },
     joined: () =>
       new Promise((resolve, reject) => {
-        const check = () => {
+        const look = () => {
           const { state, position, error } = cursor;
           if (state === 'joining') return;
-          waiting.delete(check);
+          waiting.delete(look);
           if (state === 'joined' && position !== undefined) resolve({ ...position });
           else reject(error ?? new FanfareError('closed', 'The room was left'));
         };
-        waiting.add(check);
-        check();
+        waiting.add(look);
+        look();
       }),
     leave: () => {
       rooms.remove(cursor);
       cursor.state = 'left';
-      for (const check of waiting) check();
+      for (const look of waiting) look();
     },
   };
 };

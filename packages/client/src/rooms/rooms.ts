@@ -139,6 +139,14 @@ export class Rooms {
       if (connection !== this.#connection) return;
       const answers = outcome.ok && 'rooms' in outcome.data ? outcome.data.rooms : [];
       const failure = outcome.ok ? unavailable('The gateway did not answer for this room') : outcome.error;
+      if (failure.code === 'invalid_payload' && groups.length > 1) {
+        // One of them is at fault, and alone it fails no other.
+        for (const group of groups) {
+          count(group.request.room, -1);
+          this.#join([group]);
+        }
+        return undefined;
+      }
       for (const [i, group] of groups.entries()) {
         count(group.request.room, -1);
         this.#answer(group, answers[i], failure);

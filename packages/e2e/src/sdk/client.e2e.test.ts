@@ -74,6 +74,33 @@ describe('a client of a cluster of two nodes', () => {
     expect(joined.flatMap(({ resets }) => resets)).toEqual([]);
   });
 
+  it('is told at once of what no gateway would take, and the other rooms of the moment are joined', async () => {
+    using listener = openSession(stack);
+    await listener.connected();
+    const others = [newRoom(), newRoom()].map((room) => listener.client.join(room, {}, { replay: 0 }));
+    const bad = [{ replay: 501 }, { replay: -1 }, { replay: 1.5 }, { since: { epoch: 'e', offset: -1 } }];
+    for (const options of bad) {
+      expect(() => listener.client.join(newRoom(), {}, options)).toThrow(
+        expect.objectContaining({ code: 'invalid_payload' }),
+      );
+    }
+    await Promise.all(others.map((handle) => handle.joined()));
+    expect(joinsOf(listener)).toHaveLength(1);
+  });
+
+  it('asks for each room alone when a gateway cannot read a request for several', async () => {
+    using listener = openSession(stack);
+    await listener.connected();
+    const [odd, ...names] = [newRoom(), newRoom(), newRoom()];
+    listener.client.socket.onAnyOutgoing((_, payload) => {
+      for (const one of payload.rooms) if (one.room === odd) one.replay = 501;
+    });
+    const refused = listener.client.join(odd ?? '', {});
+    const others = names.map((room) => listener.client.join(room, {}));
+    await expect(refused.joined()).rejects.toMatchObject({ code: 'invalid_payload' });
+    await Promise.all(others.map((handle) => handle.joined()));
+  });
+
   it('hears an event once that comes twice, and asks the log for what is missing', async () => {
     using listener = openSession(stack);
     using publisher = openSession(stack);
