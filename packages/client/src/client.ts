@@ -58,7 +58,7 @@ export interface Client<Events extends object = AppEvents> {
   onState(listener: (state: ConnectionState) => void): () => void;
   /** Begins or goes on with the session; nothing when there is one. */
   connect(): void;
-  /** Ends the session. Rooms stay where they are, and go on from there after `connect()`. */
+  /** Ends the session. Rooms go on from where they are after `connect()`, which asks for a token anew. */
   close(): void;
   /**
    * Subscribes to a room, now and after every reconnect: each logged event once and in order. `inbox:me` is the room of

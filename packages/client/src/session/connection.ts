@@ -71,6 +71,7 @@ export class Connection {
   /** Ends the session and all tries, for the given reason if any. */
   close(error?: FanfareError): void {
     this.#stopTrying();
+    this.#token.reset();
     globalThis.removeEventListener?.('online', this.#online);
     this.#set(error === undefined ? { status: 'closed' } : { status: 'closed', error });
     this.#socket.disconnect();

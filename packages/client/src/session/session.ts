@@ -25,7 +25,8 @@ export const tendSession = (options: SessionOptions): void => {
   const refreshTimer = new Timer();
   const moveTimer = new Timer();
   let failures = 0;
-  let isRefreshing = false;
+  /** The refresh under way; what becomes of an earlier session's is not for this one. */
+  let current: object | undefined;
 
   const plan = (used: string | undefined): void => {
     const delay = token.isFixed || used === undefined ? undefined : refreshDelay(used);
@@ -55,13 +56,18 @@ export const tendSession = (options: SessionOptions): void => {
   };
 
   const refresh = (): void => {
-    if (isRefreshing || token.isFixed) return;
-    isRefreshing = true;
-    const fetched = token.renew().then(offer, () => {
-      if (socket.connected) later();
-    });
+    if (current !== undefined || token.isFixed) return;
+    const own = {};
+    current = own;
+    const isCurrent = () => current === own;
+    const fetched = token.renew().then(
+      (fresh) => (isCurrent() ? offer(fresh) : undefined),
+      () => {
+        if (isCurrent()) later();
+      },
+    );
     void fetched.finally(() => {
-      isRefreshing = false;
+      if (isCurrent()) current = undefined;
     });
   };
 
@@ -70,6 +76,7 @@ export const tendSession = (options: SessionOptions): void => {
     plan(token.current);
   });
   socket.on('disconnect', () => {
+    current = undefined;
     refreshTimer.clear();
     moveTimer.clear();
   });

@@ -64,3 +64,16 @@ it('is asked for again after the provider failed', async () => {
   await expect(source.get()).rejects.toThrow('offline');
   expect(await source.get()).toBe('second');
 });
+
+it('of an earlier session is not kept, nor one that was still being fetched', async () => {
+  const late = Promise.withResolvers<string>();
+  const answers = [() => 'of alice', () => late.promise, () => 'of bob'];
+  const source = new TokenSource(() => answers.shift()?.() ?? 'nobody');
+  await source.get();
+  const fetched = source.renew();
+  source.reset();
+  expect(await source.get()).toBe('of bob');
+  late.resolve('of alice again');
+  await fetched;
+  expect(await source.get()).toBe('of bob');
+});

@@ -35,6 +35,7 @@ export class TokenSource {
   readonly #provider: TokenProvider;
   #token: string | undefined;
   #pending: Promise<string> | undefined;
+  #session = 0;
 
   constructor(provider: TokenProvider) {
     this.#provider = provider;
@@ -55,10 +56,12 @@ export class TokenSource {
 
   /** A fresh token; those who ask at the same time share it. */
   renew(): Promise<string> {
-    this.#pending ??= this.#ask().finally(() => {
-      this.#pending = undefined;
+    if (this.#pending !== undefined) return this.#pending;
+    const pending = this.#ask().finally(() => {
+      if (this.#pending === pending) this.#pending = undefined;
     });
-    return this.#pending;
+    this.#pending = pending;
+    return pending;
   }
 
   /** The last token is no longer accepted. */
@@ -66,9 +69,18 @@ export class TokenSource {
     this.#token = undefined;
   }
 
+  /** The session is over, and the next one may be another user's: what is still under way is not for it. */
+  reset(): void {
+    this.forget();
+    this.#pending = undefined;
+    this.#session += 1;
+  }
+
   async #ask(): Promise<string> {
     const provider = this.#provider;
-    this.#token = typeof provider === 'string' ? provider : await provider();
-    return this.#token;
+    const session = this.#session;
+    const token = typeof provider === 'string' ? provider : await provider();
+    if (session === this.#session) this.#token = token;
+    return token;
   }
 }

@@ -63,6 +63,21 @@ describe('the token of a session', () => {
     expect(asked).toBe(1);
   });
 
+  it('is asked for anew after the client was closed: it may be another user who comes back', async () => {
+    let user = 'alice';
+    using session = openSession(stack, { token: () => stack.issueToken({ sub: user }) });
+    using listener = openSession(stack);
+    const room = newRoom();
+    const heard = nothingHeard();
+    await listener.client.join(room, keepIn(heard).handlers).joined();
+    await session.client.publish(room, 'test:told', 1);
+    session.client.close();
+    user = 'bob';
+    session.client.connect();
+    await session.client.publish(room, 'test:told', 2);
+    await eventually(() => expect(heard.metas.map(({ from }) => from)).toEqual(['alice', 'bob']));
+  });
+
   it('is asked for again before it expires, and the session loses nothing', async () => {
     let asked = 0;
     const token = () => {
