@@ -77,3 +77,16 @@ it('of an earlier session is not kept, nor one that was still being fetched', as
   await fetched;
   expect(await source.get()).toBe('of bob');
 });
+
+it('is asked for again when the provider hangs, and used when it comes late after all', async () => {
+  const late = Promise.withResolvers<string>();
+  const answers = [() => late.promise, () => 'second', () => new Promise<string>(() => undefined)];
+  const source = new TokenSource(() => answers.shift()?.() ?? 'too many', 20);
+  await expect(source.get()).rejects.toThrow('No token within 20 ms');
+  expect(await source.get()).toBe('second');
+  source.forget();
+  await expect(source.get()).rejects.toThrow('No token within 20 ms');
+  late.resolve('first');
+  await late.promise;
+  expect(await source.get()).toBe('first');
+});

@@ -1,10 +1,17 @@
-/** A token, or what fetches one: called for the first connection, before expiry and when a gateway refuses the last. */
+import { Timer } from './timing.ts';
+
+/**
+ * A token, or what fetches one: called for the first connection, before expiry and when a gateway refuses the last; and
+ * again when it takes longer than 15 s.
+ */
 export type TokenProvider = string | (() => string | Promise<string>);
 
 /** No token is used in the last moments of its life: it could expire on its way. */
 const SAFETY_MS = 5000;
 /** Shortest time between two tokens, for a provider that gives the same one until it expires. */
 const MIN_REFRESH_MS = 1000;
+/** Longest wait for a token function, in ms: one that hangs is called again. */
+const FETCH_TIMEOUT_MS = 15_000;
 /** The largest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -36,9 +43,12 @@ export class TokenSource {
   #token: string | undefined;
   #pending: Promise<string> | undefined;
   #session = 0;
+  readonly #timer = new Timer();
+  readonly #timeoutMs: number;
 
-  constructor(provider: TokenProvider) {
+  constructor(provider: TokenProvider, timeoutMs = FETCH_TIMEOUT_MS) {
     this.#provider = provider;
+    this.#timeoutMs = timeoutMs;
     this.isFixed = typeof provider === 'string';
   }
 
@@ -57,8 +67,11 @@ export class TokenSource {
   /** A fresh token; those who ask at the same time share it. */
   renew(): Promise<string> {
     if (this.#pending !== undefined) return this.#pending;
-    const pending = this.#ask().finally(() => {
-      if (this.#pending === pending) this.#pending = undefined;
+    const pending = new Promise<string>((resolve, reject) => {
+      this.#timer.set(this.#timeoutMs, () => reject(new Error(`No token within ${this.#timeoutMs} ms`)));
+      this.#ask().then(resolve, reject);
+    }).finally(() => {
+      if (this.#pending === pending) this.#endWait();
     });
     this.#pending = pending;
     return pending;
@@ -72,14 +85,20 @@ export class TokenSource {
   /** The session is over, and the next one may be another user's: what is still under way is not for it. */
   reset(): void {
     this.forget();
-    this.#pending = undefined;
+    this.#endWait();
     this.#session += 1;
+  }
+
+  #endWait(): void {
+    this.#pending = undefined;
+    this.#timer.clear();
   }
 
   async #ask(): Promise<string> {
     const provider = this.#provider;
     const session = this.#session;
     const token = typeof provider === 'string' ? provider : await provider();
+    // One that comes too late for those who waited is good for the next one.
     if (session === this.#session) this.#token = token;
     return token;
   }
