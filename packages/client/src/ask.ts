@@ -47,3 +47,27 @@ export const request = <Name extends keyof Requests>(
       else reject(outcome.error);
     });
   });
+
+/** Bytes of the longest message that carries it: JSON, and binary beside it. Throws for what cannot be sent. */
+const bytesOf = (value: unknown): number => {
+  let binary = 0;
+  const setAside = function (this: object, key: string, inner: unknown) {
+    // Of a Buffer `inner` is what its `toJSON` made.
+    const given: unknown = Reflect.get(this, key);
+    if (!(given instanceof ArrayBuffer || ArrayBuffer.isView(given))) return inner;
+    binary = Math.max(binary, given.byteLength);
+    return null;
+  };
+  try {
+    const text = JSON.stringify(value, setAside) ?? '';
+    return Math.max(binary, new TextEncoder().encode(text).length);
+  } catch (cause) {
+    throw new FanfareError('invalid_payload', 'The data cannot be written as JSON', { cause });
+  }
+};
+
+/** A gateway would end the connection for it, again at every try. */
+export const checkBytes = (value: unknown, most: number): void => {
+  if (bytesOf(value) > most)
+    throw new FanfareError('payload_too_large', `The data is more than ${most} bytes of JSON`);
+};

@@ -1,6 +1,6 @@
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
-import { request } from './ask.ts';
-import type { Requests } from './contract.ts';
+import { checkBytes, type Question, request } from './ask.ts';
+import { EVENT_BYTES, type Requests } from './contract.ts';
 import { listenDirect } from './direct.ts';
 import { FanfareError } from './error.ts';
 import {
@@ -67,7 +67,8 @@ export interface Client<Events extends object = AppEvents> {
   join(room: string, handlers: RoomHandlers<Events>, options?: JoinOptions): RoomHandle;
   /**
    * Publishes to a room's log. Tries again with the same id while the cluster is unreachable, so one call is at most one
-   * event; rejects with a `FanfareError`, of which `unavailable` means that the outcome is not known.
+   * event; rejects with a `FanfareError`, of which `unavailable` means that the outcome is not known, and
+   * `payload_too_large` that `data` is more than 64 KB of JSON.
    */
   publish<Name extends keyof Events & string>(
     room: string,
@@ -94,6 +95,8 @@ export interface Client<Events extends object = AppEvents> {
 const PUBLISH_TIMEOUT_MS = 10_000;
 /** Longest wait for one ack: a gateway gives up on its log after about one second. */
 const ACK_TIMEOUT_MS = 4000;
+/** At most what a message has around its payload: type, namespace, number of the ack, name. */
+const ENVELOPE_BYTES = 128;
 
 /** An id for one publish. `crypto.randomUUID` does not exist on pages without TLS. */
 const newId = (): string =>
@@ -137,6 +140,12 @@ export function createClient<Events extends object = AppEvents>(options: ClientO
   const rooms = new Rooms(socket, backoff);
   tendSession({ socket, token, connection, backoff, onRefreshed: () => rooms.retryRefused() });
   if (autoConnect) connection.connect();
+  const tell = async <Name extends 'room:publish' | 'room:signal' | 'user:send'>(
+    question: Question<Name>,
+  ) => {
+    checkBytes(question.payload, connection.mostBytes - ENVELOPE_BYTES);
+    return request(socket, question);
+  };
   return {
     socket,
     get state() {
@@ -148,20 +157,22 @@ export function createClient<Events extends object = AppEvents>(options: ClientO
     join: (room, handlers, joinOptions) => {
       return joinRoom(rooms, room, { ...joinOptions, onEvent: listenerOf(handlers) });
     },
-    publish: async (room, event, data, { id = newId(), timeoutMs = PUBLISH_TIMEOUT_MS } = {}) =>
-      insist({ connection, timeoutMs, backoff }, (ackMs) =>
-        request(socket, { name: 'room:publish', payload: { room, event, data, id }, timeoutMs: ackMs }),
-      ),
+    publish: async (room, event, data, { id = newId(), timeoutMs = PUBLISH_TIMEOUT_MS } = {}) => {
+      checkBytes(data, EVENT_BYTES);
+      const payload = { room, event, data, id };
+      return insist({ connection, timeoutMs, backoff }, (ackMs) =>
+        tell({ name: 'room:publish', payload, timeoutMs: ackMs }),
+      );
+    },
     signal: (room, event, data, { conflate } = {}) => {
       const payload = { room, event, data, ...(conflate !== undefined && { conflate }) };
-      const question = { name: 'room:signal', payload, timeoutMs: ACK_TIMEOUT_MS } as const;
-      const sent = request(socket, question).then(() => undefined);
+      const sent = tell({ name: 'room:signal', payload, timeoutMs: ACK_TIMEOUT_MS }).then(() => undefined);
       sent.catch(() => undefined);
       return sent;
     },
     send: async (user, event, data) => {
       const payload = { user, event, data };
-      await request(socket, { name: 'user:send', payload, timeoutMs: ACK_TIMEOUT_MS });
+      await tell({ name: 'user:send', payload, timeoutMs: ACK_TIMEOUT_MS });
     },
     onDirect: (handlers) => listenDirect(socket, handlers),
   };

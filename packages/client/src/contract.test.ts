@@ -1,6 +1,7 @@
 import { isRoomName as isRoomNameOfProtocol, LIMITS, roomJoin } from '@fanfare/protocol';
 import { describe, expect, it } from 'vitest';
 import {
+  EVENT_BYTES,
   isMeta,
   isPosition,
   isRoomName,
@@ -13,6 +14,7 @@ import {
 describe('what is repeated of the protocol is the same', () => {
   it('limits', () => {
     expect(ROOMS_PER_REQUEST).toBe(LIMITS.roomsPerRequest);
+    expect(EVENT_BYTES).toBe(LIMITS.eventBytes);
     const replay = (n: number) => roomJoin.payload.safeParse({ room: 'a:1', replay: n }).success;
     expect([replay(MOST_REPLAYED), replay(MOST_REPLAYED + 1)]).toEqual([true, false]);
   });

@@ -52,6 +52,8 @@ export interface RoomReset extends Position {
 
 /** Most rooms in one `room:join`. */
 export const ROOMS_PER_REQUEST = 50;
+/** Largest data of a logged event, as JSON. */
+export const EVENT_BYTES = 65_536;
 /** Most of the last events that a join brings. */
 export const MOST_REPLAYED = 500;
 

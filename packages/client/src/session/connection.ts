@@ -38,6 +38,8 @@ const refusalOf = (error: Error): FanfareError => {
  */
 export class Connection {
   state: ConnectionState = { status: 'closed' };
+  /** Longest message that the gateway takes, in bytes, as it says by itself. */
+  mostBytes = Number.POSITIVE_INFINITY;
   readonly #socket: Socket;
   readonly #token: TokenSource;
   readonly #backoff: BackoffOptions;
@@ -134,6 +136,9 @@ export class Connection {
         if (!isCurrent()) return;
         this.#socket.auth = { token };
         this.#socket.connect();
+        this.#socket.io.engine.once('handshake', ({ maxPayload }) => {
+          this.mostBytes = maxPayload;
+        });
       },
       (cause: unknown) => {
         if (!isCurrent()) return;

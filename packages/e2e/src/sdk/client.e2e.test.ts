@@ -265,6 +265,45 @@ describe('publishing from a client', () => {
     await guest.client.join('open:1', {}).joined();
   });
 
+  it('is refused before it is sent where a gateway would end the connection for it', async () => {
+    using alice = openSession(stack);
+    using bob = openSession(stack);
+    const room = newRoom();
+    const heard: unknown[] = [];
+    const keep = (data: unknown) => heard.push(data);
+    await bob.client.join(room, { 'test:signalled': keep }).joined();
+    await alice.connected();
+    const { client } = alice;
+    const session = client.socket.id;
+    const large = 'ü'.repeat(60_000);
+    const bytes = Buffer.alloc(120_000) as never;
+    const refused = [
+      client.publish(room, 'test:signalled', 'x'.repeat(65_535)),
+      client.publish(room, 'test:signalled', large),
+      client.signal(room, 'test:signalled', large),
+      client.signal(room, 'test:signalled', bytes),
+      client.send('you', 'test:signalled', large),
+    ];
+    for (const one of refused) await expect(one).rejects.toMatchObject({ code: 'payload_too_large' });
+    const circle: unknown[] = [];
+    circle.push(circle);
+    for (const odd of [1n, circle]) {
+      const calls = [
+        client.publish(room, 'test:signalled', odd as never),
+        client.signal(room, 'test:signalled', odd as never),
+        client.send('you', 'test:signalled', odd as never),
+      ];
+      for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'invalid_payload' });
+    }
+    expect(alice.asked).toEqual([]);
+
+    await client.publish(room, 'test:signalled', 'x'.repeat(65_534));
+    await client.signal(room, 'test:signalled', 'ü'.repeat(49_800));
+    await client.signal(room, 'test:signalled', Buffer.alloc(90_000) as never);
+    await eventually(() => expect(heard).toHaveLength(3));
+    expect(client.socket.id).toBe(session);
+  });
+
   it('signals reach the other members only, and none that is offline', async () => {
     using alice = openSession(stack);
     using bob = openSession(stack);
