@@ -2,7 +2,7 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket
 import { checkBytes, type Question, request } from './ask.ts';
 import { EVENT_BYTES, type Requests } from './contract.ts';
 import { listenDirect } from './direct.ts';
-import { FanfareError } from './error.ts';
+import { FanfareError, unavailable } from './error.ts';
 import {
   type AppEvents,
   type DirectHandlers,
@@ -15,7 +15,7 @@ import {
 import { Rooms } from './rooms/rooms.ts';
 import { Connection, type ConnectionState } from './session/connection.ts';
 import { tendSession } from './session/session.ts';
-import { type BackoffOptions, backoff, wait } from './session/timing.ts';
+import { type BackoffOptions, backoff, Pace, wait } from './session/timing.ts';
 import { type TokenProvider, TokenSource } from './session/token.ts';
 
 export interface ClientOptions {
@@ -104,20 +104,27 @@ const newId = (): string =>
     '',
   );
 
+const isTooFast = (error: unknown): boolean => error instanceof FanfareError && error.code === 'rate_limited';
+
 /** Asks until it is answered, refused for good, or too late. */
 const insist = async <Answer>(
-  options: { connection: Connection; timeoutMs: number; backoff: BackoffOptions },
+  options: { connection: Connection; pace: Pace; timeoutMs: number; backoff: BackoffOptions },
   attempt: (timeoutMs: number) => Promise<Answer>,
 ): Promise<Answer> => {
   const deadline = performance.now() + options.timeoutMs;
+  const once = () => {
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) throw unavailable('There was no time left for it');
+    return attempt(Math.min(ACK_TIMEOUT_MS, leftMs));
+  };
   for (let tries = 0; ; tries += 1) {
     try {
       await options.connection.untilConnected(deadline - performance.now());
-      return await attempt(Math.min(ACK_TIMEOUT_MS, deadline - performance.now()));
+      return await options.pace.run(once, isTooFast);
     } catch (error) {
-      const pause = backoff(tries, options.backoff) / 4;
-      const mayRetry = error instanceof FanfareError && error.retryable;
-      if (!mayRetry || performance.now() + pause >= deadline) throw error;
+      if (!(error instanceof FanfareError && error.retryable)) throw error;
+      const pause = Math.max(error.retryAfterMs ?? 0, backoff(tries, options.backoff) / 4);
+      if (performance.now() + pause >= deadline) throw error;
       await wait(pause);
     }
   }
@@ -138,6 +145,7 @@ export function createClient<Events extends object = AppEvents>(options: ClientO
   const token = new TokenSource(options.token);
   const connection = new Connection(socket, token, backoff);
   const rooms = new Rooms(socket, backoff);
+  const pace = new Pace();
   tendSession({ socket, token, connection, backoff, onRefreshed: () => rooms.retryRefused() });
   if (autoConnect) connection.connect();
   const tell = async <Name extends 'room:publish' | 'room:signal' | 'user:send'>(
@@ -160,7 +168,7 @@ export function createClient<Events extends object = AppEvents>(options: ClientO
     publish: async (room, event, data, { id = newId(), timeoutMs = PUBLISH_TIMEOUT_MS } = {}) => {
       checkBytes(data, EVENT_BYTES);
       const payload = { room, event, data, id };
-      return insist({ connection, timeoutMs, backoff }, (ackMs) =>
+      return insist({ connection, pace, timeoutMs, backoff }, (ackMs) =>
         tell({ name: 'room:publish', payload, timeoutMs: ackMs }),
       );
     },

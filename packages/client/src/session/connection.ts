@@ -19,7 +19,7 @@ export interface ConnectionState {
 const CONNECT_TIMEOUT_MS = 20_000;
 /** A connection that lasts this long starts the back-off anew, in ms. */
 const STABLE_MS = 5000;
-/** Longest wait before coming back from a session whose end was announced, in ms. */
+/** Longest wait before coming back from a session whose end was announced, in ms; nothing of it is the client's fault. */
 const RETURN_SPREAD_MS = 200;
 
 /** What a middleware of the gateway answered instead of letting the socket in. */
@@ -184,8 +184,11 @@ export class Connection {
     const returns = ending?.reconnect ?? reason !== 'io server disconnect';
     if (!returns) this.close(new FanfareError('closed', ending?.reason ?? 'The gateway ended the session'));
     else if (ending === undefined) this.#retry(unavailable(`The connection was lost: ${reason}`));
-    // The gateway sets the pace at which its clients are let go, so nothing has to be spread over a second here.
-    else this.#retry(unavailable(`The session ended: ${ending.reason}`), Math.random() * RETURN_SPREAD_MS);
+    else {
+      // The gateway sets the pace at which its clients are let go, but for one that asked for too much.
+      const delayMs = ending.reason === 'rate_limited' ? undefined : Math.random() * RETURN_SPREAD_MS;
+      this.#retry(unavailable(`The session ended: ${ending.reason}`), delayMs);
+    }
   }
 
   #failed(error: Error): void {

@@ -186,6 +186,16 @@ describe('a gateway that is going away', () => {
     expect(heard.resets).toEqual([]);
   });
 
+  it('because too much was asked of it is come back to as late as after a failure', async () => {
+    using session = openSession(stack, { backoff: { delayMs: 10_000 } });
+    await session.connected();
+    const closing = ['session:closing', { reason: 'rate_limited', reconnect: true, inMs: 0 }];
+    await session.client.socket.emitWithAck('test:tell', [closing]);
+    session.client.socket.emit('test:cut');
+    const { retryAt = 0 } = await session.status('waiting');
+    expect(retryAt - Date.now()).toBeGreaterThan(4000);
+  });
+
   it('and will have no successor is not come back to', async () => {
     using session = openSession(stack);
     await session.connected();

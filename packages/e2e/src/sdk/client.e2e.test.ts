@@ -320,3 +320,50 @@ describe('publishing from a client', () => {
     });
   });
 });
+
+describe('a client that asks for more than a gateway takes', () => {
+  const startLimited = (env: Record<string, string>) =>
+    startStack({ nodes: 1, env: { ...TALKATIVE, ...env } });
+  const watch = (session: Session) => {
+    const seen: string[] = [];
+    session.client.onState(({ status }) => seen.push(status));
+    return seen;
+  };
+
+  it('joins and leaves all its rooms as fast as it may, and keeps its connection', async () => {
+    await using limited = await startLimited({
+      FANFARE_LIMIT_SOCKET_JOINS: '500/100',
+      FANFARE_LIMIT_SOCKET_EVENTS: '1000/60',
+      FANFARE_LIMIT_SOCKET_REFUSALS: '1/110',
+    });
+    using session = openSession(limited);
+    await session.connected();
+    const seen = watch(session);
+    const handles = range(1, 600).map((n) => session.client.join(`many:${n}`, {}));
+    await Promise.all(handles.map((handle) => handle.joined()));
+    expect(joinsOf(session).length).toBeLessThan(30);
+    for (const handle of handles) handle.leave();
+    const others = range(601, 1100).map((n) => session.client.join(`many:${n}`, {}));
+    await Promise.all(others.map((handle) => handle.joined()));
+    expect(await session.client.socket.emitWithAck('test:rooms')).toHaveLength(2 + 500);
+    expect(seen).toEqual([]);
+  });
+
+  it('publishes a burst in as many tries as it needs, and keeps its connection', async () => {
+    await using limited = await startLimited({
+      FANFARE_LIMIT_SOCKET_EVENTS: '200/300',
+      FANFARE_LIMIT_SOCKET_REFUSALS: '1/110',
+    });
+    using session = openSession(limited);
+    await session.connected();
+    const seen = watch(session);
+    const room = newRoom();
+    const options = { timeoutMs: 60_000 };
+    const published = await Promise.all(
+      range(1, 450).map((n) => session.client.publish(room, 'test:told', n, options)),
+    );
+    expect(new Set(published.map(({ offset }) => offset)).size).toBe(450);
+    expect(session.asked.length).toBeLessThan(600);
+    expect(seen).toEqual([]);
+  });
+});
