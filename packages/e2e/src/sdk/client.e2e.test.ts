@@ -222,6 +222,23 @@ describe('several subscriptions to one room', () => {
     await eventually(() => expect(listener.asked.map(({ name }) => name)).toContain('room:leave'));
     expect(await socket.emitWithAck('test:rooms')).not.toContain(room);
   });
+
+  it('that is left after a sleep, before its connection is found dead, is not joined by the next one', async () => {
+    using listener = openSession(stack);
+    await listener.connected();
+    const { socket } = listener.client;
+    Reflect.set(socket.io.engine, '_pingTimeoutTime', Date.now() - 1);
+    const room = newRoom();
+    const handle = listener.client.join(room, {});
+    const own = socket.emitWithAck('test:rooms');
+    await Promise.resolve();
+    handle.leave();
+    await listener.status('waiting');
+    await listener.connected();
+    await own;
+    await listener.client.join(newRoom(), {}).joined();
+    expect(await socket.emitWithAck('test:rooms')).not.toContain(room);
+  });
 });
 
 describe('publishing from a client', () => {
