@@ -87,7 +87,17 @@ const settle = async (
   }
 };
 
-/** Publishes all of them, as many a request as one may hold; resolves with why some were not. */
+/** The result of a command until there is another. */
+export const NOT_SENT = {
+  code: 'unavailable',
+  message: 'It was not sent: events before it could not be published in time',
+  retryable: true,
+};
+
+/**
+ * Publishes all of them, as many a request as one may hold; resolves with why some were not. What follows a request that
+ * it gave up is not sent, or events of a room would overtake those that are sent again later.
+ */
 export const publishAll = async (
   api: Api,
   commands: readonly Command[],
@@ -97,6 +107,7 @@ export const publishAll = async (
   for (const batch of batchesOf(commands)) {
     if (performance.now() >= deadline.at) break;
     last = (await settle(api, batch, deadline)) ?? last;
+    if (batch.some(mayRetry)) break;
   }
   return commands.every(isDone) ? undefined : failureOf(commands, last);
 };

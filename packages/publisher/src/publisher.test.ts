@@ -278,6 +278,17 @@ describe('publishing many events', () => {
     expect(failure.ids).toEqual(['id-0', 'id-1']);
   });
 
+  it('sends nothing that follows what it gave up', async () => {
+    await using api = await startApi(unavailable);
+    const failure = await failureOf(api.publisher({ timeoutMs: 400 }).publishMany(commands(2001)));
+    expect(failure).toMatchObject({ code: 'unavailable', retryable: true });
+    expect(new Set(api.received.map((one) => idsOf(one)?.[0]))).toEqual(new Set(['id-0']));
+    expect(failure.results).toHaveLength(2001);
+    expect(failure.results?.[1000]).toMatchObject({
+      error: { code: 'unavailable', message: expect.stringContaining('not sent'), retryable: true },
+    });
+  });
+
   it('sends everything again after a lost answer, apart from what is ephemeral', async () => {
     await using api = await startApi(cut, acceptAll);
     const all = [...commands(1), ...commands(1, { ephemeral: true })];

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type HistoryResponse, historyResponse, publishResponse } from '@fanfare/protocol';
-import { type Command, publishAll } from './batch.ts';
+import { type Command, NOT_SENT, publishAll } from './batch.ts';
 import { PublishError } from './error.ts';
 import { Api, type Deadline } from './http.ts';
 import type { EventMap, Publication, PublishedRoom, ToRoom, ToRooms, ToUser } from './publication.ts';
@@ -62,8 +62,7 @@ const toCommand = (publication: Publication, namespace: string | undefined): Com
   const id = publication.id ?? randomUUID();
   try {
     const json = JSON.stringify({ ...(namespace !== undefined && { namespace }), ...publication, id });
-    const error = { code: 'unavailable', message: 'There was no time left for it', retryable: true };
-    return { id, json, isEphemeral: publication.ephemeral === true, result: { error } };
+    return { id, json, isEphemeral: publication.ephemeral === true, result: { error: NOT_SENT } };
   } catch (cause) {
     const message = '"data" cannot be written as JSON';
     throw new PublishError({ code: 'invalid_payload', message, retryable: false, cause }, [id]);
