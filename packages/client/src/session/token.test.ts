@@ -10,6 +10,14 @@ const tokenFor = (lifeMs: number, claims: Record<string, unknown> = {}): Promise
     .setExpirationTime(Math.round((Date.now() + lifeMs) / 1000))
     .sign(KEY);
 
+const openPromise = () => {
+  let resolve = (_: string) => {};
+  const promise = new Promise<string>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve: (value: string) => resolve(value) };
+};
+
 it('reads when a token expires, whatever else is in it', async () => {
   const token = await tokenFor(60_000, { sub: 'Jürgen 🎺 ÿþ', info: { text: '>>>???~~~' } });
   expect((expiryOf(token) ?? 0) / 1000).toBeCloseTo((Date.now() + 60_000) / 1000, -1);
@@ -66,7 +74,7 @@ it('is asked for again after the provider failed', async () => {
 });
 
 it('of an earlier session is not kept, nor one that was still being fetched', async () => {
-  const late = Promise.withResolvers<string>();
+  const late = openPromise();
   const answers = [() => 'of alice', () => late.promise, () => 'of bob'];
   const source = new TokenSource(() => answers.shift()?.() ?? 'nobody');
   await source.get();
@@ -79,7 +87,7 @@ it('of an earlier session is not kept, nor one that was still being fetched', as
 });
 
 it('is asked for again when the provider hangs, and used when it comes late after all', async () => {
-  const late = Promise.withResolvers<string>();
+  const late = openPromise();
   const answers = [() => late.promise, () => 'second', () => new Promise<string>(() => undefined)];
   const source = new TokenSource(() => answers.shift()?.() ?? 'too many', 20);
   await expect(source.get()).rejects.toThrow('No token within 20 ms');

@@ -12,8 +12,16 @@ const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const APP = `
   import { createClient } from '@fanfare/client';
   import { createPublisher } from '@fanfare/publisher';
-  import { outboxSql } from '@fanfare/publisher/outbox';
+  import { outboxSql, writeOutbox } from '@fanfare/publisher/outbox';
   import { fanout } from '@fanfare/fanout';
+  // Node 20 has none of these.
+  for (const name of ['withResolvers', 'try']) delete Promise[name];
+  delete Object.groupBy;
+  delete Map.groupBy;
+  delete Array.fromAsync;
+  const rooms = ['b:1', 'a:1', 'b:1'];
+  const query = async (_, [rows]) => console.log(JSON.parse(rows).map(({ room, data }) => room + '=' + data).join());
+  await writeOutbox({ query }, rooms.map((room, data) => ({ room, event: 'task:created', data })));
   const hasOutbox = outboxSql().includes('CREATE SCHEMA');
   console.log([createClient, createPublisher, fanout].map((one) => typeof one).join(), hasOutbox);
 `;
@@ -51,5 +59,5 @@ it('the archives of `npm run packages` work in an app that has none of this repo
     await symlink(join(ROOT, 'node_modules', name), join(modules, name));
   await writeFile(join(app, 'app.mjs'), APP);
   const told = await run({ command: execPath, args: ['app.mjs'], cwd: app });
-  expect(told).toBe('function,function,function true');
+  expect(told.split('\n')).toEqual(['a:1=1,b:1=0,b:1=2', 'function,function,function true']);
 });

@@ -36,7 +36,9 @@ SELECT namespace, room, recipient, event, data::json, event_id, excepted FROM js
 /** Same order of rooms in every transaction: two that write to the same rooms do not wait for each other in a circle. */
 const inOrderOfRooms = (rows: readonly OutboxRow[]): OutboxRow[] => {
   const keyOf = ({ namespace, room, recipient }: OutboxRow) => `${namespace} ${room ?? `~${recipient}`}`;
-  return [...Map.groupBy(rows, keyOf)].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, same]) => same);
+  const keyed = rows.map((row) => ({ row, key: keyOf(row) }));
+  // The sort is stable: those of one room stay in their order.
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key))).map(({ row }) => row);
 };
 
 /**
