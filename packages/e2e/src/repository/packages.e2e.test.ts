@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { ManagedProcess, type ProcessOptions } from '@fanfare/testing';
@@ -36,6 +36,9 @@ it('the archives of `npm run packages` work in an app that has none of this repo
   await using stack = new AsyncDisposableStack();
   const app = await mkdtemp(join(tmpdir(), 'fanfare-app-'));
   stack.defer(() => rm(app, { recursive: true }));
+  const stale = join(ROOT, 'packages/client/dist/stale.js');
+  await mkdir(dirname(stale), { recursive: true });
+  await writeFile(stale, '// Of a source that is no more.');
   await run({
     command: 'npm',
     args: ['run', 'packages'],
@@ -55,6 +58,7 @@ it('the archives of `npm run packages` work in an app that has none of this repo
       args: ['-xzf', join(ROOT, 'dist', archive), '-C', target, '--strip-components=1'],
     });
   }
+  expect(await readdir(join(modules, '@fanfare/client/dist'))).not.toContain('stale.js');
   for (const name of ['zod', 'socket.io-client', 'socket.io'])
     await symlink(join(ROOT, 'node_modules', name), join(modules, name));
   await writeFile(join(app, 'app.mjs'), APP);
