@@ -262,6 +262,14 @@ describe('the database of the outbox', () => {
     await eventually(async () => expect((await pool.query('SELECT 1 FROM fanfare.outbox')).rows).toEqual([]));
   });
 
+  it('is freed of very much at every look, not of some of it now and then', async () => {
+    await using pool = await openDatabase();
+    await pool.query(`INSERT INTO fanfare.outbox (room, event, data, told_at)
+      SELECT 'old:' || n % 100, 'task:created', '1', clock_timestamp() FROM generate_series(1, 12000) n`);
+    await using _one = startRelay(pool.url, { keepMs: 0 });
+    await eventually(async () => expect((await pool.query('SELECT 1 FROM fanfare.outbox')).rows).toEqual([]));
+  });
+
   it('needs no superuser for the one who writes, nor for the one who tells', async () => {
     await using pool = await openDatabase();
     await pool.query(`CREATE ROLE app; GRANT USAGE ON SCHEMA fanfare TO app; GRANT INSERT ON fanfare.outbox TO app;

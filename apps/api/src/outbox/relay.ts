@@ -109,7 +109,8 @@ class Relay implements OutboxRelay {
     this.#options.events.observed(await session.state(), session.held.size);
     if (performance.now() - this.#prunedAt < PRUNE_MS) return;
     this.#prunedAt = performance.now();
-    await session.prune(this.#options.keepMs);
+    // It has to keep up with what is told: while there is more it goes on at every look.
+    if (await session.prune(this.#options.keepMs)) this.#prunedAt = Number.NEGATIVE_INFINITY;
   }
 
   #nextTryMs(): number {

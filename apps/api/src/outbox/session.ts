@@ -63,9 +63,10 @@ const LOCKED = `SELECT objid::int AS object, pid = pg_backend_pid() AS mine FROM
   WHERE locktype = 'advisory' AND classid::bigint = ${LOCKS} AND objsubid = 2 AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
-const PRUNE = `DELETE FROM fanfare.outbox WHERE id = ANY (ARRAY(
+const PRUNE = `WITH gone AS (DELETE FROM fanfare.outbox WHERE id = ANY (ARRAY(
   SELECT id FROM fanfare.outbox WHERE told_at < clock_timestamp() - $1 * interval '1 ms'
-  ORDER BY told_at LIMIT ${PRUNED_ROWS} FOR UPDATE SKIP LOCKED))`;
+  ORDER BY told_at LIMIT ${PRUNED_ROWS} FOR UPDATE SKIP LOCKED)) RETURNING 1)
+  SELECT count(*)::int AS count FROM gone`;
 
 /** What a database without the outbox says: no such schema, table or function. */
 const MISSING: ReadonlySet<unknown> = new Set(['3F000', '42P01', '42883', '42703']);
@@ -179,9 +180,10 @@ export class OutboxSession implements AsyncDisposable {
     return state ?? { lag: 0, dead: 0 };
   }
 
-  /** Forgets some of what was told longer ago than `keepMs`. */
-  async prune(keepMs: number): Promise<void> {
-    await this.#query(PRUNE, [keepMs]);
+  /** Forgets some of what was told longer ago than `keepMs`; whether there may be more. */
+  async prune(keepMs: number): Promise<boolean> {
+    const [gone] = await this.#query<{ count: number }>(PRUNE, [keepMs]);
+    return gone?.count === PRUNED_ROWS;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
