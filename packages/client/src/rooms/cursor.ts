@@ -41,7 +41,7 @@ export class Cursor {
   /** Why the room is refused. */
   error: FanfareError | undefined;
   position: Position | undefined;
-  /** Closed cursors tell nothing. */
+  /** Closed cursors tell nothing, and stay left whatever is still answered. */
   isClosed = false;
   /** A request is under way, or will be made by itself later. */
   isBusy = false;
@@ -173,7 +173,7 @@ export class Cursor {
   }
 
   #setState(state: RoomState, always = false): void {
-    if (this.state === state && !always) return;
+    if (this.isClosed || (this.state === state && !always)) return;
     this.state = state;
     if (state === 'joined' || state === 'joining') this.error = undefined;
     this.#call(() => this.#sink.changed());

@@ -216,11 +216,14 @@ describe('several subscriptions to one room', () => {
     await listener.connected();
     const room = newRoom();
     const handle = listener.client.join(room, {});
-    await eventually(() => expect(joinsOf(listener)).toHaveLength(1));
+    await Promise.resolve();
+    expect(joinsOf(listener)).toHaveLength(1);
     handle.leave();
     const { socket } = listener.client;
     await eventually(() => expect(listener.asked.map(({ name }) => name)).toContain('room:leave'));
     expect(await socket.emitWithAck('test:rooms')).not.toContain(room);
+    expect(handle.state).toBe('left');
+    await expect(handle.joined()).rejects.toMatchObject({ code: 'closed' });
   });
 
   it('that is left after a sleep, before its connection is found dead, is not joined by the next one', async () => {
