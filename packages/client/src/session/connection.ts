@@ -32,6 +32,10 @@ const refusalOf = (error: Error): FanfareError => {
   return new FanfareError(String(data.code), error.message, { retryable, cause: error });
 };
 
+/** How an app's token function says that there will be no token any more. */
+export const isFinal = (cause: unknown): cause is FanfareError =>
+  cause instanceof FanfareError && !cause.retryable;
+
 /**
  * Keeps one socket connected. The stock reconnection is off: its delays lose their spread at the longest one and become 0
  * after about a thousand tries (socket.io-client 4.8.4, contrib/backo2.js), and it knows nothing of tokens.
@@ -142,8 +146,7 @@ export class Connection {
       },
       (cause: unknown) => {
         if (!isCurrent()) return;
-        // How an app says that there will be no token any more.
-        if (cause instanceof FanfareError && !cause.retryable) this.close(cause);
+        if (isFinal(cause)) this.close(cause);
         else this.#retry(unavailable('The token could not be fetched', cause));
       },
     );

@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io-client';
 import { request } from '../ask.ts';
 import { readSessionNotice } from '../contract.ts';
 import { FanfareError } from '../error.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, isFinal } from './connection.ts';
 import { type BackoffOptions, backoff, Timer } from './timing.ts';
 import { refreshDelay, type TokenSource } from './token.ts';
 
@@ -62,8 +62,10 @@ export const tendSession = (options: SessionOptions): void => {
     const isCurrent = () => current === own;
     const fetched = token.renew().then(
       (fresh) => (isCurrent() ? offer(fresh) : undefined),
-      () => {
-        if (isCurrent()) later();
+      (cause: unknown) => {
+        if (!isCurrent()) return;
+        if (isFinal(cause)) connection.close(cause);
+        else later();
       },
     );
     void fetched.finally(() => {

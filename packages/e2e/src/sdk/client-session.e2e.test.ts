@@ -161,8 +161,11 @@ describe('the token of a session', () => {
     expect((await session.status('waiting')).error).toMatchObject({ code: 'unavailable' });
     await session.connected();
     const { socket } = session.client;
-    await socket.emitWithAck('test:tell', [['session:expiring', { inMs: 1000 }]]);
-    await eventually(() => expect(answers).toEqual([]));
+    socket.emit('test:tell', [['session:expiring', { inMs: 1000 }]], () => undefined);
+    expect(await session.status('closed')).toMatchObject({
+      error: { code: 'token_missing', message: 'Signed out' },
+    });
+    expect(answers).toEqual([]);
   });
 });
 
