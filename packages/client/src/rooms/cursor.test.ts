@@ -209,11 +209,15 @@ describe('what a gateway tells on its own', () => {
     expect(resets).toHaveLength(1);
   });
 
-  it('ends a membership until the next connection or token', () => {
+  it.each([
+    ['removed', 'forbidden'],
+    ['forbidden', 'forbidden'],
+    ['token_expired', 'token_expired'],
+  ])('ends a membership, as %s, until the next connection or token', (reason, code) => {
     const { cursor, join } = open();
     join({ first: 1, head: 1 });
-    cursor.notice('room:left', { room: ROOM, reason: 'removed' });
-    expect(cursor).toMatchObject({ state: 'left', needsJoin: false, error: { message: 'removed' } });
+    cursor.notice('room:left', { room: ROOM, reason });
+    expect(cursor).toMatchObject({ state: 'left', needsJoin: false, error: { code, message: reason } });
     cursor.restart();
     expect(cursor).toMatchObject({ state: 'joining', needsJoin: true, error: undefined });
     expect(cursor.request()).toEqual({ room: ROOM, since: { epoch: 'e1', offset: 1 } });

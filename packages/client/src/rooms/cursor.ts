@@ -137,7 +137,9 @@ export class Cursor {
       // A cursor that is joining will be told by the answer.
       if (this.state === 'joined') this.#resetTo({ room, epoch, offset, reason });
     } else if (name === 'room:left') {
-      this.error = new FanfareError('forbidden', reason === '' ? 'The gateway ended the membership' : reason);
+      // Who is removed may not come back either.
+      const code = reason === 'token_expired' ? reason : 'forbidden';
+      this.error = new FanfareError(code, reason === '' ? 'The gateway ended the membership' : reason);
       this.#setState('left', true);
     }
   }
