@@ -310,9 +310,21 @@ describe('the history of a room', () => {
     expect(await api.publisher({ namespace: '/chat' }).history('project:1', query)).toEqual(history);
     expect(api.received.at(-1)).toMatchObject({
       method: 'GET',
-      path: '/v1/rooms/project%3A1/history?since=4&epoch=e1&namespace=%2Fchat&limit=10&direction=forward',
+      path: '/v1/rooms/project%3A1/history?since=4&epoch=e1&limit=10&direction=forward&namespace=%2Fchat',
     });
   });
+});
+
+it('a namespace that is given as undefined is that of the publisher', async () => {
+  const history = { epoch: 'e1', offset: 5, recovered: true, events: [] };
+  await using api = await startApi(published, json(200, history));
+  const publisher = api.publisher({ namespace: '/chat' });
+  // As plain JavaScript may.
+  const options: object = { namespace: undefined };
+  await publisher.publish({ ...EVENT, ...options });
+  await publisher.history('project:1', options);
+  expect(api.received[0]?.body).toMatchObject({ namespace: '/chat' });
+  expect(api.received[1]?.path).toContain('namespace=%2Fchat');
 });
 
 it('an url that is none is found out at once', () => {

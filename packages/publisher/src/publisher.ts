@@ -61,7 +61,7 @@ const TRY_TIMEOUT_MS = 3000;
 const toCommand = (publication: Publication, namespace: string | undefined): Command => {
   const id = publication.id ?? randomUUID();
   try {
-    const json = JSON.stringify({ ...(namespace !== undefined && { namespace }), ...publication, id });
+    const json = JSON.stringify({ ...publication, namespace: publication.namespace ?? namespace, id });
     return { id, json, isEphemeral: publication.ephemeral === true, result: { error: NOT_SENT } };
   } catch (cause) {
     const message = '"data" cannot be written as JSON';
@@ -115,7 +115,8 @@ export function createPublisher<Events extends object = EventMap>(
       return commands.map(({ result }) => publishResponse.parse(result).results);
     },
     history: async (room, query = {}, call = {}) => {
-      const path = historyPath(room, { ...(namespace !== undefined && { namespace }), ...query });
+      const { namespace: own = namespace, ...rest } = query;
+      const path = historyPath(room, { ...rest, ...(own !== undefined && { namespace: own }) });
       const deadline = deadlineOf(call);
       const outcome = await api.ask({ method: 'GET', path }, historyResponse, { deadline });
       if ('failure' in outcome) throw new PublishError(outcome.failure);
