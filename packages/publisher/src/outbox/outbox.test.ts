@@ -4,7 +4,14 @@ import { eventually, PostgresServer } from '@fanfare/testing';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Client, Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type OutboxEvent, outboxSql, PublishError, writeOutbox } from './index.ts';
+import {
+  type OutboxEvent,
+  type OutboxToRoom,
+  type OutboxToUser,
+  outboxSql,
+  PublishError,
+  writeOutbox,
+} from './index.ts';
 
 type Row = { id: string; room: string | null; recipient: string | null; event: string; data: unknown };
 
@@ -69,7 +76,7 @@ describe('writing into the outbox', () => {
   });
 
   it('keeps every field, whatever the data is', async () => {
-    const data = { text: "'; DROP TABLE x; -- \u2028 <b>", list: [null, 1.5, '\u0000'] };
+    const data = { text: "'; DROP TABLE x; -- \u2028 <b>", list: [null, 1.5, '\u0000', '\ud800'], '\0': 1 };
     const event: OutboxEvent = {
       ...{ room: 'project:all', event: 'task:created', id: 'order-7', namespace: '/chat' },
       ...{ except: ['auth0|5, "x"'], data },
@@ -96,6 +103,23 @@ describe('writing into the outbox', () => {
     expect(failure).toBeInstanceOf(PublishError);
     expect(String(failure)).toContain(`Event 2: ${field}`);
     expect(await rowsOf('project:refused')).toEqual([]);
+  });
+
+  it.each<[string, Partial<OutboxToRoom> | Partial<OutboxToUser>]>([
+    ['user', { user: 'kim\0' }],
+    ['room', { room: 'project:1\0' }],
+    ['id', { room: 'project:1', id: 'order\0' }],
+    ['id', { room: 'project:1', id: 'order\ud800' }],
+    ['except.1', { room: 'project:1', except: ['kim', 'lee\0'] }],
+  ])('refuses a NUL or half a character in "%s", which would end the transaction', async (field, given) => {
+    // Each has a room or a user.
+    const event = { event: 'task:created', data: 1, ...given } as OutboxEvent;
+    const text = await transact(async (client) => {
+      const failure = await writeOutbox(client, event).catch((error: unknown) => error);
+      await writeOutbox(client, created('project:afterwards'));
+      return String(failure);
+    });
+    expect(text).toMatch(`PublishError: The event: "${field}"`);
   });
 });
 
