@@ -175,6 +175,33 @@ const CLUSTER_TROUBLE = ['-node', '-subscriber', 'node error', 'nodeError', 'clo
 /** Quiet after trouble until the rooms are compared with their logs, in ms, and how long that waits for quiet. */
 const CLUSTER_SETTLE_MS = 250;
 const CLUSTER_TROUBLE_MS = 2000;
+/** Least time between two looks at what trouble has cut, in ms. */
+const CLUSTER_LOOK_MS = 100;
+/** Least time between two questions for the slots, in ms: ioredis asks again at once as long as a master is dead. */
+const CLUSTER_SLOTS_MS = 200;
+
+/** Has a cluster client ask for the slots no more often than that. */
+const askLessOften = (cluster: Cluster): void => {
+  const refresh = cluster.refreshSlotsCache.bind(cluster);
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let waiting: Parameters<typeof refresh>[0][] | undefined;
+  cluster.refreshSlotsCache = (callback) => {
+    const wait = askedAt + CLUSTER_SLOTS_MS - performance.now();
+    if (wait <= 0) {
+      askedAt = performance.now();
+      refresh(callback);
+    } else if (waiting === undefined) {
+      const callbacks = [callback];
+      waiting = callbacks;
+      setTimeout(() => {
+        waiting = undefined;
+        askedAt = performance.now();
+        // A client that was ended meanwhile has nobody to ask, and would take that for an outage.
+        if (cluster.status !== 'end' && cluster.status !== 'disconnecting') callbacks.forEach(refresh);
+      }, wait).unref();
+    } else waiting.push(callback);
+  };
+};
 
 /**
  * A Redis Cluster: our messages go by SPUBLISH to the shard of their channel, and each channel is heard both ways,
@@ -188,6 +215,7 @@ function connectCluster(options: LinkOptions): RedisLink {
     slotsRefreshInterval: 2000,
     redisOptions: { ...commonOptions(options, 'cluster'), commandTimeout: COMMAND_TIMEOUT_MS },
   });
+  askLessOften(cluster);
   const subscriptions = new ClusterSubscriptions(cluster);
   const isUp = () => cluster.status === 'ready';
   const teller = createChangeTeller(isUp, options);
@@ -196,6 +224,7 @@ function connectCluster(options: LinkOptions): RedisLink {
   cluster.on('ready', teller.ready);
   cluster.on('close', closed);
   let settling: NodeJS.Timeout | undefined;
+  let looking: NodeJS.Timeout | undefined;
   return {
     pub: cluster,
     isSharded: true,
@@ -227,11 +256,20 @@ function connectCluster(options: LinkOptions): RedisLink {
             since = undefined;
             if (isUp()) ready();
           },
-          Math.min(CLUSTER_SETTLE_MS, since + CLUSTER_TROUBLE_MS - now),
+          Math.max(0, Math.min(CLUSTER_SETTLE_MS, since + CLUSTER_TROUBLE_MS - now)),
         );
       };
-      const onTrouble = () => {
+      let lookedAt = Number.NEGATIVE_INFINITY;
+      const look = () => {
+        looking = undefined;
+        lookedAt = performance.now();
         lost();
+      };
+      // At once, and no more often than it may cost with many rooms.
+      const onTrouble = () => {
+        const wait = lookedAt + CLUSTER_LOOK_MS - performance.now();
+        if (wait <= 0) look();
+        else looking ??= setTimeout(look, wait);
         settle();
       };
       for (const event of CLUSTER_TROUBLE) cluster.on(event, onTrouble);
@@ -243,6 +281,7 @@ function connectCluster(options: LinkOptions): RedisLink {
     reconnect: () => subscriptions.reconnect(),
     [Symbol.asyncDispose]: async () => {
       clearTimeout(settling);
+      clearTimeout(looking);
       cluster.removeAllListeners('close');
       cluster.disconnect();
     },
