@@ -20,6 +20,8 @@ const FIRST = 3_000;
  * in the garbage collections that the memory is read after. Some connections are open at any time, as in a server in use.
  */
 const WARM_UP = { turns: 8, connections: 2_500 };
+/** A run of few connections tries the benchmark and not the server: it opens no more than so many times as much for that. */
+const MOST_BESIDE = 10;
 const CONCURRENCY = 32;
 /** What a server does after its last answer (timers, other connections of its own) belongs to the connection. */
 const SETTLE_MS = 300;
@@ -72,7 +74,8 @@ const measureOne = async (
     return { ms, cpuUs: (after.cpuMicros - before.cpuMicros) / count };
   };
   const close = (group: string) => pool.ask(0, 'close', { group });
-  const first = await open('first', FIRST);
+  const beside = (count: number) => Math.min(count, MOST_BESIDE * connections);
+  const first = await open('first', beside(FIRST));
   await close('first');
   await rest(target.pid);
   const empty = await target.memory();
@@ -81,7 +84,7 @@ const measureOne = async (
   const full = await target.memory();
   const settled = await readProcess(target.pid);
   for (let turn = 1; turn <= WARM_UP.turns; turn++) {
-    await open(`turn ${turn}`, WARM_UP.connections);
+    await open(`turn ${turn}`, beside(WARM_UP.connections));
     await close(`turn ${turn - 1}`);
   }
   await rest(target.pid);
