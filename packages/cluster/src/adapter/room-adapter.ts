@@ -322,8 +322,8 @@ export class RoomAdapter extends Adapter {
     const opts = { rooms: new Set([room]), except: new Set(NOBODY_EXCEPTED), flags: {} };
     if (!isForEveryone(event)) {
       const { epoch, offset } = event.meta;
-      const others = (event.rooms ?? []).flatMap((other) =>
-        other === room ? [] : (this.rooms.get(other) ?? []),
+      const others = [...new Set(event.rooms)].flatMap((other) =>
+        other !== room && this.#interests.get(other)?.feed?.isBehind ? (this.rooms.get(other) ?? []) : [],
       );
       for (const id of this.rooms.get(room) ?? []) {
         const socket = this.#namespace.sockets.get(id);

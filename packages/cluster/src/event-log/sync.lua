@@ -15,7 +15,7 @@ local function fieldsAt(at)
   return entry and entry[2]
 end
 
-local atHead = offset > 0 and fieldsAt(offset)
+local atHead = (ARGV[4] == '0' or ARGV[3] ~= '') and offset > 0 and fieldsAt(offset)
 if ARGV[1] ~= '' and epoch == ARGV[1] then
   if offset < last then
     lost = 1

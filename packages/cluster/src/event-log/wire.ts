@@ -1,4 +1,4 @@
-import { type EventMeta, isProtocolEvent } from '@fanfare/protocol';
+import { type EventMeta, isProtocolEvent, LIMITS } from '@fanfare/protocol';
 import { z } from 'zod';
 import { guardedDecode, guardedEncode } from '../adapter/msgpack.ts';
 import { toldRoom } from '../inbox.ts';
@@ -111,7 +111,7 @@ const loggedMessage = z.tuple([
     ]),
   }),
   z.object({
-    allRooms: z.array(z.string()).optional(),
+    allRooms: z.array(z.string()).max(LIMITS.roomsPerRequest).optional(),
     // Release 0.1 does not name it.
     publisher: z.string().default(''),
     exceptUsers: z.array(z.string()).optional(),

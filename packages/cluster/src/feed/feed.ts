@@ -92,6 +92,11 @@ export class RoomFeed {
     return { epoch: this.#epoch, offset: this.#offset };
   }
 
+  /** It will tell of events that are in the log already. */
+  get isBehind(): boolean {
+    return this.#isSuspended || this.#target > this.#offset;
+  }
+
   /** An event that came over the bus. */
   accept(event: LoggedEvent): void {
     const { epoch, offset } = event.meta;

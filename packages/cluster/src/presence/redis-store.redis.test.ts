@@ -116,8 +116,8 @@ describe('a process that cannot write everything anew', () => {
     if (!place || !full) throw new Error('two rooms expected');
     const process = open();
     const { pub } = process.link;
-    process.hold(place, { user: 'alice' });
-    await eventually(async () => expect(await usersIn(process, place)).toEqual(['alice']));
+    holdAll(process, place, ['alice', 'bob']);
+    await eventually(async () => expect(await usersIn(process, place)).toEqual(['alice', 'bob']));
     const leases = async () =>
       (await pub.zrange(keys.presenceLeases, '0', '-1')).filter((name) => name.startsWith(process.node));
     const [former = ''] = await leases();
@@ -128,6 +128,8 @@ describe('a process that cannot write everything anew', () => {
     const runsOutAt = async () => Number(await pub.zscore(keys.presenceLeases, former));
     const before = await runsOutAt();
     await eventually(async () => expect(await runsOutAt()).toBeGreaterThan(before));
+    process.release(place, 'bob');
+    await eventually(async () => expect(await usersIn(process, place)).toEqual(['alice']));
     await pub.del(keys.presentMembers(full.namespace, full.room));
     await eventually(async () => expect(await leases()).not.toContain(former));
     expect(await usersIn(process, place)).toEqual(['alice']);

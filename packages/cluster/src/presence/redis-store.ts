@@ -170,9 +170,7 @@ export class RedisPresence implements PresenceStore {
     const key = placeKey(place);
     const known = this.#pending.get(key) ?? { place, users: new Map() };
     this.#pending.set(key, known);
-    const pending = known.users.get(user);
-    const isKnown = change?.isRepeated === true && pending?.isRepeated === false;
-    if (!isKnown) known.users.set(user, change);
+    setChange(known.users, user, change);
     this.#flushSoon();
   }
 
@@ -195,9 +193,7 @@ export class RedisPresence implements PresenceStore {
     this.#options.observe.leaseReplaced();
     this.#formerLease ??= this.#lease.name;
     this.#lease = this.#newLease();
-    // Who goes is not held by the new lease; who has come is news still.
-    for (const { users } of this.#pending.values())
-      for (const [user, change] of users) if (change === null) users.delete(user);
+    // Who has come is news still, and who goes is held by the former lease.
     this.#holdAll();
   }
 
@@ -250,9 +246,10 @@ export class RedisPresence implements PresenceStore {
       for (const [key] of batch) this.#pending.delete(key);
       const lease = this.#lease;
       const isOurs = await this.#write(batch, lease).catch((error: unknown) => {
-        if (lease === this.#lease) this.#putBack(batch);
+        this.#putBack(batch);
         throw error;
       });
+      if (!isOurs) this.#putBack(batch);
       if (lease === this.#lease && !isOurs) this.#replaceLease();
       if (lease !== this.#lease) return this.#renew();
     }
@@ -275,7 +272,8 @@ export class RedisPresence implements PresenceStore {
   #putBack(batch: readonly [string, RoomChanges][]): void {
     for (const [key, { place, users }] of batch) {
       const later = this.#pending.get(key)?.users ?? new Map();
-      this.#pending.set(key, { place, users: new Map([...users, ...later]) });
+      for (const [user, change] of later) setChange(users, user, change);
+      this.#pending.set(key, { place, users });
     }
   }
 
@@ -311,6 +309,9 @@ export class RedisPresence implements PresenceStore {
       const come = some.flatMap(([user, change]) => (change === null ? [] : [user, infoText(change)]));
       const go = some.flatMap(([user, change]) => (change === null ? [user] : []));
       holds = await this.#runChange(place, lease, ['0', come.length / 2, ...come, ...go]);
+      // The former lease holds them too, for as long as the new one cannot be written everywhere.
+      const former = go.length > 0 ? this.#formerLease : undefined;
+      if (former !== undefined) await this.#runChange(place, former, ['0', 0, ...go]);
     }
     return holds;
   }
@@ -355,6 +356,12 @@ export async function readPresence(
   const last = members.at(-1)?.user;
   return { members, count, version, ...(last !== undefined && rows.length > limit * 2 && { next: last }) };
 }
+
+/** What is said again does not take the place of news. */
+const setChange = (users: Map<string, UserChange>, user: string, change: UserChange): void => {
+  const isKnown = change?.isRepeated === true && users.get(user)?.isRepeated === false;
+  if (!isKnown) users.set(user, change);
+};
 
 const infoText = ({ member: { info }, isRepeated }: NonNullable<UserChange>): string =>
   (isRepeated ? '=' : '') + (info === undefined ? '' : JSON.stringify(info));

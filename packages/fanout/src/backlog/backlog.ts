@@ -86,6 +86,8 @@ export class Backlog {
     if (this.#lastQueue === this.connection.writeBuffer) this.#lastQueue = kept;
     this.connection.writeBuffer = kept;
     this.#count();
+    // What is droppable and left has begun to leave.
+    this.#droppables = 0;
     return dropped.size;
   }
 
