@@ -40,8 +40,8 @@ export interface Edge {
     options?: {
       /** Very many may ask at the same moment: each waits for its turn. Default false. */
       waits?: boolean;
-      /** Begins once everything that the socket has asked for before is answered. Default false. */
-      isLast?: boolean;
+      /** What it does to the rooms of the socket: that happens in the order in which it was asked for. Default nothing. */
+      changes?: 'joins' | 'leaves';
     },
   ): void;
   has(event: string): boolean;
@@ -92,14 +92,13 @@ export function createEdge(events: GatewayEvents): Edge {
     }
   };
 
-  const settled = async (socket: GatewaySocket): Promise<void> => {
-    await Promise.all(running.get(socket) ?? []);
-  };
+  const order = createOrder();
   return {
-    on: ({ name, payload }, handle, { waits = false, isLast = false } = {}) => {
-      const take = (socket: GatewaySocket, args: readonly unknown[]) =>
-        answer(socket, { name, payload, handle, waits }, args);
-      takers.set(name, isLast ? (socket, args) => settled(socket).then(() => take(socket, args)) : take);
+    on: ({ name, payload }, handle, { waits = false, changes } = {}) => {
+      const run = changes === undefined ? runAtOnce : order[changes];
+      takers.set(name, (socket, args) =>
+        run(socket, () => answer(socket, { name, payload, handle, waits }, args)),
+      );
     },
     has: (event) => takers.has(event),
     take: (socket, [event, ...args]) => {
@@ -112,9 +111,44 @@ export function createEdge(events: GatewayEvents): Edge {
       });
       running.set(socket, own.add(work));
     },
-    settled,
+    settled: async (socket) => {
+      await Promise.all(running.get(socket) ?? []);
+    },
   };
 }
+
+type Run = (socket: GatewaySocket, work: () => Promise<void>) => Promise<void>;
+
+const runAtOnce: Run = (_, work) => work();
+
+/** Joins of a socket go on side by side; a leave waits for those before it, and holds up those after it. */
+const createOrder = (): Record<'joins' | 'leaves', Run> => {
+  const joining = new WeakMap<GatewaySocket, Set<Promise<void>>>();
+  const leaving = new WeakMap<GatewaySocket, Promise<void>>();
+  return {
+    joins: (socket, work) => {
+      const own = joining.get(socket) ?? new Set();
+      joining.set(socket, own);
+      const join = (leaving.get(socket)?.then(work) ?? work()).finally(() => {
+        own.delete(join);
+        if (own.size === 0 && joining.get(socket) === own) joining.delete(socket);
+      });
+      own.add(join);
+      return join;
+    },
+    leaves: (socket, work) => {
+      const before = [leaving.get(socket), ...(joining.get(socket) ?? [])];
+      joining.delete(socket);
+      const leave = Promise.all(before)
+        .then(work)
+        .finally(() => {
+          if (leaving.get(socket) === leave) leaving.delete(socket);
+        });
+      leaving.set(socket, leave);
+      return leave;
+    },
+  };
+};
 
 const accepted = (data: unknown): AckResult<unknown> | Json =>
   data instanceof Json ? new Json(`{"ok":true,"data":${data.text}}`) : { ok: true, data };

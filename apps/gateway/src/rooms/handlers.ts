@@ -95,13 +95,12 @@ export function registerRooms(deps: {
     );
     return () => new Json(encodeAll(steps.map((step) => step())));
   };
-  edge.on(roomJoin, answerJoin, { waits: true });
+  edge.on(roomJoin, answerJoin, { waits: true, changes: 'joins' });
   const leave = async (socket: GatewaySocket, { room }: { room: string }) => {
     await socket.leave(ownRoom(socket, room));
     return {};
   };
-  // A join that was asked for before would make the socket a member after it has left.
-  edge.on(roomLeave, leave, { isLast: true });
+  edge.on(roomLeave, leave, { changes: 'leaves' });
   edge.on(roomPublish, (socket, { room, event, data, id }) => {
     authorize(socket, { room, action: 'publish', event });
     return rooms.publish({

@@ -98,6 +98,21 @@ describe('a room over two nodes', () => {
     expect(heard).toEqual([kept]);
   });
 
+  it('is joined by a join that was sent right after the leave, whatever else is under way', async () => {
+    const [alice, bob] = [await a.connect('alice'), await b.connect('bob')];
+    const room = 'project:again';
+    await ask(alice, 'room:join', { room });
+    const answers: string[] = [];
+    const answered = (what: string) => () => void answers.push(what);
+    alice.emit('room:join', { room: 'project:other', presence: true }, answered('joined another'));
+    alice.emit('room:leave', { room }, answered('left'));
+    alice.emit('room:join', { room }, answered('joined'));
+    await eventually(() => expect(answers).toEqual(['joined another', 'left', 'joined']));
+    const heard = nextEvent(alice, 'task:created');
+    await ask(bob, 'room:publish', { room, event: 'task:created', data: 1 });
+    expect((await heard)[0]).toBe(1);
+  });
+
   it('answers a join of several rooms one by one', async () => {
     const token = await signToken({ rooms: { 'project:*': ['join'] } });
     const alice = a.client(token);
