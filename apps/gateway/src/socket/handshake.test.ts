@@ -3,6 +3,8 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, signToken, startNode, type TestNode } from '../../test/start-node.ts';
 
+const HANDLERS = new URL('../../test/fixtures/broadcasts.js', import.meta.url).pathname;
+
 let node: TestNode;
 beforeAll(async () => {
   node = await startNode({ FANFARE_NAMESPACES: '/,/chat,/board,/dashboard,/admin' });
@@ -67,8 +69,11 @@ describe('namespaces', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('are those of the configuration only, the main one too', async () => {
-    await using chatOnly = await startNode({ FANFARE_NAMESPACES: '/chat' });
+  it.each([
+    ['only', {}],
+    ['only, with handlers of a team too', { FANFARE_HANDLERS: HANDLERS }],
+  ])('are those of the configuration %s', async (_, env) => {
+    await using chatOnly = await startNode({ FANFARE_NAMESPACES: '/chat', ...env });
     const token = await signToken({ namespaces: ['/', '/chat'] });
     for (const namespace of ['/', '/admin']) {
       for (const own of [token, undefined]) {

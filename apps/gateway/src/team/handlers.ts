@@ -78,7 +78,8 @@ const keepToDeclaredNamespaces = (io: GatewayServer, namespaces: readonly string
   const of = io.of.bind(io);
   io.of = (name, onConnection) => {
     const path = typeof name === 'string' ? `/${name.replace(/^\//, '')}` : String(name);
-    if (declared.has(path)) return of(path, onConnection);
+    // Socket.IO asks for "/" itself, to refuse who wants to come in there.
+    if (declared.has(path) || (path === '/' && onConnection === undefined)) return of(path, onConnection);
     throw new StartError(`FANFARE_HANDLERS: add ${path} to FANFARE_NAMESPACES to use it in io.of()`);
   };
 };
