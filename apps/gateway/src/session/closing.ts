@@ -17,25 +17,19 @@ export const tellClosing = (socket: GatewaySocket, closing: Closing): void => {
 };
 
 /**
- * Tells a client that its session ends, and ends it. Who is to come back sees a lost transport, which a stock client comes
- * back from by itself, unless sessions in other namespaces of the connection go on; who is not is disconnected by the
+ * Tells a client that its session ends, and ends it. Who is to come back loses the transport, as a stock client comes back
+ * by itself from nothing else: with all namespaces of the connection, which are told. Who is not is disconnected by the
  * server, and loses the connection with its last namespace.
  */
 export const endSession = (socket: GatewaySocket, closing: Closing): void => {
-  tellClosing(socket, closing);
   if (closing.reconnect) {
-    socket.data.isEnding = true;
-    // Sessions in several namespaces mostly end in one step, and then the connection does.
-    queueMicrotask(() => letReturn(socket));
+    for (const own of socketsBeside(socket)) tellClosing(own, closing);
+    socket.conn.close();
     return;
   }
+  tellClosing(socket, closing);
   socket.disconnect();
   if (socketsBeside(socket).length === 0) socket.conn.close();
-};
-
-const letReturn = (socket: GatewaySocket): void => {
-  if (socketsBeside(socket).every(({ data }) => data.isEnding)) socket.conn.close();
-  else socket.disconnect();
 };
 
 /** The sockets of one connection, in all of its namespaces; private in socket.io 4.8.4. */

@@ -21,8 +21,6 @@ export interface SocketData {
   claims: TokenClaims;
   /** When the session has something to be told or done next, in seconds since 1970. */
   dueSecond?: number;
-  /** Its session ends in this step, and its connection too unless others go on. */
-  isEnding?: true;
 }
 
 type Events = DefaultEventsMap;
