@@ -112,15 +112,19 @@ const insist = async <Answer>(
   attempt: (timeoutMs: number) => Promise<Answer>,
 ): Promise<Answer> => {
   const deadline = performance.now() + options.timeoutMs;
-  const once = () => {
-    const leftMs = deadline - performance.now();
-    if (leftMs <= 0) throw unavailable('There was no time left for it');
-    return attempt(Math.min(ACK_TIMEOUT_MS, leftMs));
+  const check = (at: number) => {
+    if (at >= deadline) throw unavailable('There was no time left for it');
+    if (options.connection.state.status !== 'connected') throw unavailable('The connection was lost');
+  };
+  const once = async () => {
+    const now = performance.now();
+    check(now);
+    return attempt(Math.min(ACK_TIMEOUT_MS, deadline - now));
   };
   for (let tries = 0; ; tries += 1) {
     try {
       await options.connection.untilConnected(deadline - performance.now());
-      return await options.pace.run(once, isTooFast);
+      return await options.pace.run(once, { isRefusal: isTooFast, check });
     } catch (error) {
       if (!(error instanceof FanfareError && error.retryable)) throw error;
       const pause = Math.max(error.retryAfterMs ?? 0, backoff(tries, options.backoff) / 4);

@@ -32,15 +32,20 @@ export class Pace {
   #slowUntil = 0;
   #nextAt = 0;
 
-  async run<Answer>(attempt: () => Promise<Answer>, isRefusal: (error: unknown) => boolean): Promise<Answer> {
+  /** `check` throws when an attempt at a time of `performance.now()` is of no use: it then holds up no other one. */
+  async run<Answer>(
+    attempt: () => Promise<Answer>,
+    { isRefusal, check }: { isRefusal: (error: unknown) => boolean; check: (at: number) => void },
+  ): Promise<Answer> {
     if (this.#underWay < MOST_UNDER_WAY) this.#underWay += 1;
     else await new Promise<void>((resolve) => this.#queue.push(resolve));
     const now = performance.now();
     if (now > this.#slowUntil) this.#gapMs = 0;
     const gapMs = this.#gapMs;
     try {
+      const at = gapMs > 0 ? Math.max(now, this.#nextAt) : now;
+      check(at);
       if (gapMs > 0) {
-        const at = Math.max(now, this.#nextAt);
         this.#nextAt = at + gapMs;
         await wait(at - now);
       }

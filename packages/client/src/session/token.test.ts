@@ -88,13 +88,24 @@ it('of an earlier session is not kept, nor one that was still being fetched', as
 
 it('is asked for again when the provider hangs, and used when it comes late after all', async () => {
   const late = openPromise();
-  const answers = [() => late.promise, () => 'second', () => new Promise<string>(() => undefined)];
+  const answers = [() => late.promise, () => new Promise<string>(() => undefined)];
   const source = new TokenSource(() => answers.shift()?.() ?? 'too many', 20);
   await expect(source.get()).rejects.toThrow('No token within 20 ms');
-  expect(await source.get()).toBe('second');
-  source.forget();
   await expect(source.get()).rejects.toThrow('No token within 20 ms');
   late.resolve('first');
   await late.promise;
   expect(await source.get()).toBe('first');
+});
+
+it('is not replaced by that of an earlier call which took too long', async () => {
+  const calls = [openPromise(), openPromise()];
+  let asked = 0;
+  const source = new TokenSource(() => calls[asked++]?.promise ?? '', 20);
+  await expect(source.get()).rejects.toThrow('No token');
+  const newer = source.get();
+  calls[1]?.resolve('newer');
+  await newer;
+  calls[0]?.resolve('older');
+  await calls[0]?.promise;
+  expect(source.current).toBe('newer');
 });

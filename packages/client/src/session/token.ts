@@ -42,7 +42,9 @@ export class TokenSource {
   readonly #provider: TokenProvider;
   #token: string | undefined;
   #pending: Promise<string> | undefined;
-  #session = 0;
+  #calls = 0;
+  /** Calls up to this one say nothing new: a later one has answered, or they were for a session that is over. */
+  #answered = 0;
   readonly #timer = new Timer();
   readonly #timeoutMs: number;
 
@@ -86,7 +88,7 @@ export class TokenSource {
   reset(): void {
     this.forget();
     this.#endWait();
-    this.#session += 1;
+    this.#answered = this.#calls;
   }
 
   #endWait(): void {
@@ -96,10 +98,14 @@ export class TokenSource {
 
   async #ask(): Promise<string> {
     const provider = this.#provider;
-    const session = this.#session;
+    this.#calls += 1;
+    const call = this.#calls;
     const token = typeof provider === 'string' ? provider : await provider();
     // One that comes too late for those who waited is good for the next one.
-    if (session === this.#session) this.#token = token;
+    if (call > this.#answered) {
+      this.#answered = call;
+      this.#token = token;
+    }
     return token;
   }
 }
