@@ -38,7 +38,9 @@ export const identitySettings = {
     ),
   FANFARE_TOKEN_TOLERANCE_MS: wholeNumber(0, LIMITS.toleranceMs)
     .default(0)
-    .describe('How far the clocks of issuer and gateway may be apart, in ms, when exp, nbf and iat are looked at'),
+    .describe(
+      'How far the clocks of issuer and gateway may be apart, in ms, when exp, nbf and iat are looked at',
+    ),
   FANFARE_ROOM_RULES: roomRules
     .default({})
     .describe(
