@@ -11,7 +11,7 @@ const MOST = 50_000;
 /** So many more at a time are forgotten: to find the oldest, a Map walks over what has gone before. */
 const STEP = 64;
 
-/** The events for several rooms that one socket has heard: some 40 bytes each, as the hearing is shared by all sockets. */
+/** The events for several rooms that one socket has heard; those of one page share what is kept of them. */
 export class HeardEvents {
   readonly #hearings = new Map<string, Hearing>();
   #awaitedUntil = 0;
@@ -21,8 +21,8 @@ export class HeardEvents {
   }
 
   /**
-   * Notes an event as heard; false when it has been. `isAwaited`: the socket is in another of its rooms too, or is
-   * joining rooms and may come to be.
+   * Notes an event as heard; false when it has been. `isAwaited`: another of its rooms may still bring it, one that the
+   * socket is in and that is behind its log, or one that it is joining.
    */
   hear({ hearing, rooms = [] }: LoggedEvent, isAwaited: boolean): boolean {
     if (hearing === undefined) return true;

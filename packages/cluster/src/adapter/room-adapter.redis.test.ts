@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { encode } from 'notepack.io';
 import { Server } from 'socket.io';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { idleReport } from '../../test/fixtures.ts';
 import { startServer, type TestServer } from '../../test/start-server.ts';
 import { holdLease } from '../nodes/registry.ts';
 
@@ -22,18 +23,6 @@ beforeAll(async () => {
   b = stack.use(await startServer(redis.url, { node: 'b' }));
 });
 afterAll(() => stack.disposeAsync());
-
-const idleReport = {
-  node: 'idle',
-  worker: '0',
-  incarnation: 'x',
-  version: '0.1.0',
-  startedAt: 1,
-  connections: 0,
-  users: 0,
-  receivedPerSecond: 0,
-  sentPerSecond: 0,
-};
 
 const packet = (...data: unknown[]) => ({ type: 2, data, nsp: '/' });
 const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
@@ -276,4 +265,14 @@ describe('a Redis that goes away', () => {
     expect(await one.io.fetchSockets()).toHaveLength(1);
     expect(await one.io.to('red').timeout(1000).emitWithAck('asked')).toEqual(['here']);
   });
+});
+
+it('a room is listened to from its first member to its last', async () => {
+  const room = 'routed:1';
+  const { client, socket } = await a.connect();
+  await socket.join(room);
+  const listeners = () => a.link.pub.pubsub('NUMSUB', `socket.io#/#${room}#`);
+  expect(await listeners()).toEqual([`socket.io#/#${room}#`, 1]);
+  client.disconnect();
+  await eventually(async () => expect(await listeners()).toEqual([`socket.io#/#${room}#`, 0]));
 });

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { eventually, nextEvent, RedisCluster, RedisServer } from '@fanfare/testing';
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { idleReport } from '../../test/fixtures.ts';
 import { startServer } from '../../test/start-server.ts';
 import { keys } from '../keys.ts';
 import { probeBus } from '../nodes/probe.ts';
@@ -11,17 +12,6 @@ import { redisUrl } from '../redis/url.ts';
 import { Bus } from './bus.ts';
 
 const NOBODY = () => undefined;
-
-const IDLE = {
-  worker: '0',
-  incarnation: 'x',
-  version: '0.1.0',
-  startedAt: 1,
-  connections: 0,
-  users: 0,
-  receivedPerSecond: 0,
-  sentPerSecond: 0,
-};
 
 const openBus = async (url: string) => {
   await using stack = new AsyncDisposableStack();
@@ -162,7 +152,7 @@ describe('the bus on a Redis Cluster', () => {
     await using a = await startServer(cluster.url, { node: 'a' });
     await using b = await startServer(cluster.url, { node: 'b' });
     await b.connect(['query']);
-    const report = { ...IDLE, node: 'silent' };
+    const report = { ...idleReport, node: 'silent' };
     await using _ = holdLease({
       redis: a.link.pub,
       report: () => report,

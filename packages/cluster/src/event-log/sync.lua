@@ -3,8 +3,9 @@
 -- ARGV[1] the node's epoch ('' when it has none)  ARGV[2] its last offset  ARGV[3] id of the event at that offset ('' unknown)
 -- ARGV[4] most events to read, 0 for none  ARGV[5] most bytes to read  ARGV[6] a new epoch, used when writes were lost
 -- ARGV[7] the time of the event with that id, as it stands in its message ('' unknown)
--- Returns {epoch, head offset, 1 when writes were lost, {offset, message, …}, id at the head offset}. Atomic: the first node that finds the
--- loss replaces the epoch, every other one then sees an epoch that is not its own.
+-- Returns {epoch, head offset, 1 when writes were lost, {offset, message, …}, id at the head offset ('' for a page that is
+-- read from a position without an id)}. Atomic: the first node that finds the loss replaces the epoch, every other one then
+-- sees an epoch that is not its own.
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'offset')
 local epoch, offset = head[1] or '', tonumber(head[2]) or 0
 local last = tonumber(ARGV[2])

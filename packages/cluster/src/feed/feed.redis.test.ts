@@ -391,17 +391,3 @@ describe('stock code that joins a room by itself', () => {
     }
   });
 });
-
-describe('interest routing', () => {
-  it('listens to a room from its first member to its last', async () => {
-    const room = newRoom();
-    const { client, socket } = await a.connect();
-    await join(a, socket, room);
-    const counted = await a.link.pub.pubsub('NUMSUB', `socket.io#/#${room}#`);
-    expect(counted).toEqual([`socket.io#/#${room}#`, 1]);
-    client.disconnect();
-    await eventually(async () =>
-      expect(await a.link.pub.pubsub('NUMSUB', `socket.io#/#${room}#`)).toEqual([`socket.io#/#${room}#`, 0]),
-    );
-  });
-});

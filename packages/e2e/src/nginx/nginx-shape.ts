@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { writeNginxConfig } from '@fanfare/local';
 import { findBinary, freePort, ManagedProcess, NGINX, NginxServer } from '@fanfare/testing';
@@ -174,3 +177,20 @@ async function writeShippedConfig(options: ShippedConfig): Promise<void> {
     await writeFile(path, limited);
   }
 }
+
+export const NEW_SESSION = '/socket.io/?EIO=4&transport=polling';
+export const pollOf = (sid: string) => `${NEW_SESSION}&sid=${sid}`;
+
+/** The paths go out as they are: `fetch` would clean hostile ones up. */
+export async function ask(
+  shape: RunningShape,
+  path: string,
+  options: { method?: string; headers?: IncomingHttpHeaders; body?: string } = {},
+): Promise<{ status: number | undefined; body: string; headers: IncomingHttpHeaders }> {
+  const { method = 'GET', headers = {} } = options;
+  const sent = request(shape.url, { path, method, headers }).end(options.body);
+  const [response]: [IncomingMessage] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, body: await text(response), headers: response.headers };
+}
+
+export const namesOf = (shape: RunningShape) => shape.nodes.map((node) => node.name);

@@ -1,26 +1,21 @@
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { ERRORS, problem } from '@fanfare/protocol';
 import { eventually } from '@fanfare/testing';
 import { describe, expect, test } from 'vitest';
-import { checkShape, RESOLVED_SHAPES, type RunningShape, SHAPES, sidOf, startShape } from './nginx-shape.ts';
-
-const NEW_SESSION = '/socket.io/?EIO=4&transport=polling';
-const pollOf = (sid: string) => `${NEW_SESSION}&sid=${sid}`;
-
-/** The paths go out as they are: `fetch` would clean hostile ones up. */
-async function ask(
-  shape: RunningShape,
-  path: string,
-  options: { method?: string; headers?: IncomingHttpHeaders; body?: string } = {},
-): Promise<{ status: number | undefined; body: string; headers: IncomingHttpHeaders }> {
-  const { method = 'GET', headers = {} } = options;
-  const sent = request(shape.url, { path, method, headers }).end(options.body);
-  const [response]: [IncomingMessage] = (await once(sent, 'response')) as [IncomingMessage];
-  return { status: response.statusCode, body: await text(response), headers: response.headers };
-}
+import {
+  ask,
+  checkShape,
+  NEW_SESSION,
+  namesOf,
+  pollOf,
+  RESOLVED_SHAPES,
+  type RunningShape,
+  SHAPES,
+  sidOf,
+  startShape,
+} from './nginx-shape.ts';
 
 /** How many of `count` new sessions each node got. */
 async function spread(shape: RunningShape, count: number): Promise<Map<string, number>> {
@@ -44,7 +39,6 @@ const expectProblem = (
   expect(problem.parse(JSON.parse(answer.body))).toEqual({ type, title, status, code, retryable, detail });
 };
 
-const namesOf = (shape: RunningShape) => shape.nodes.map((node) => node.name);
 const seenBy = (shape: RunningShape) => shape.nodes.reduce((sum, node) => sum + node.requests.length, 0);
 
 describe.each(SHAPES)('nginx.conf in its %s shape', (name) => {
@@ -369,51 +363,3 @@ const firstMessage = async (url: string): Promise<string> => {
   socket.close();
   return String(event.data);
 };
-
-describe.each(RESOLVED_SHAPES)('a flood of new sessions from one address, in the %s shape', (name) => {
-  test('is answered 429, and sessions that there are go on', async () => {
-    await using shape = await startShape(name, { perSecond: 1, burst: 20 });
-    const flood = await Promise.all(Array.from({ length: 200 }, () => ask(shape, NEW_SESSION)));
-    const passed = flood.filter(({ status }) => status === 200);
-    expect(passed.length).toBeGreaterThanOrEqual(21);
-    // One more for each second that it took.
-    expect(passed.length).toBeLessThan(30);
-    expect(flood.filter(({ status }) => status === 429)).toHaveLength(200 - passed.length);
-    for (const node of namesOf(shape)) {
-      const polls = Array.from({ length: 30 }, () => ask(shape, pollOf(sidOf(node))));
-      expect((await Promise.all(polls)).every(({ status, body }) => status === 200 && body === node)).toBe(
-        true,
-      );
-    }
-  });
-
-  test('counts whatever is a new session to a gateway', async () => {
-    await using shape = await startShape(name, { perSecond: 1, burst: 1 });
-    const [node = ''] = namesOf(shape);
-    const sid = sidOf(node);
-    const passed: string[] = [];
-    for (const query of NO_SESSION) {
-      const url = `/socket.io/?EIO=4&transport=polling&${query.replaceAll('<sid>', sid)}`;
-      const flood = await Promise.all(Array.from({ length: 20 }, () => ask(shape, url)));
-      if (flood.every(({ status }) => status === 200)) passed.push(query);
-    }
-    expect(passed).toEqual([]);
-  });
-});
-
-/** Queries that name no session, as Engine.IO reads them; `<sid>` is one that there could be. */
-const NO_SESSION = [
-  'SID=<sid>',
-  'Sid=<sid>',
-  's%49d=<sid>',
-  'xsid=<sid>',
-  'sid',
-  'sid=',
-  'sid=&',
-  'sid=<sid>&sid',
-  'sid=<sid>&sid=',
-  'sid=<sid>&s%69d=',
-  'sid=<sid>&%73%69%64&t=1',
-  't=sid=<sid>',
-  '&=sid&?sid=<sid>#&sid=<sid>',
-];
